@@ -1,0 +1,198 @@
+"""`assistant chats`: list, read, search, rename, delete, import and export chats."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say, table
+from assistant.errors import AssistantError, UsageError
+from assistant.paths import default_paths
+
+ChatId = Annotated[int, typer.Argument(metavar="CHAT", help="Number of the chat, as in `chats list`.")]
+Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Show at most this many.")]
+
+_ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System"}
+_STATE_NOTES = {"streaming": " (still writing)", "stopped": " (stopped)", "lost": " (lost)"}
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help="List, read, search, rename, delete, import and export chats.", no_args_is_help=True
+    )
+    group.command("list")(list_chats)
+    group.command()(show)
+    group.command()(search)
+    group.command()(rename)
+    group.command()(delete)
+    group.command("import")(import_chats)
+    group.command()(export)
+    app.add_typer(group, name="chats")
+
+
+def list_chats(limit: Limit = None, as_json: AsJson = False) -> None:
+    """List chats, the last used first."""
+    from assistant.store import Store
+
+    with Store.open(default_paths(), write=False) as store:
+        chats = store.chats.list(limit)
+    if as_json:
+        document(chats)
+        return
+    rows = [
+        (chat.id, chat.updated[:16].replace("T", " "), chat.turns, chat.title or "(untitled)")
+        for chat in chats
+    ]
+    table(("CHAT", "LAST USED (UTC)", "TURNS", "TITLE"), rows, empty="There are no chats yet.")
+
+
+def show(chat_id: ChatId, as_json: AsJson = False) -> None:
+    """Print one chat."""
+    from assistant.store import Store
+
+    with Store.open(default_paths(), write=False) as store:
+        chat, turns = store.chats.get(chat_id), store.chats.turns(chat_id)
+    if as_json:
+        document({"chat": chat, "turns": turns})
+        return
+    line(f"# {printable(chat.title) or '(untitled)'}")
+    for turn in turns:
+        line(f"\n{_ROLE_NAMES[turn.role]}{_STATE_NOTES.get(turn.state, '')}:")
+        line(printable(turn.content, lines=True))
+
+
+def search(
+    words: Annotated[
+        list[str], typer.Argument(help="Words that must all occur; the last may be a beginning.")
+    ],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most this many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Search titles and messages."""
+    from assistant.store import Store
+
+    with Store.open(default_paths(), write=False) as store:
+        hits = store.chats.search(" ".join(words), limit)
+    if as_json:
+        document(hits)
+        return
+    rows = [(hit.chat_id, hit.chat_title or "(untitled)", hit.role, hit.snippet) for hit in hits]
+    table(("CHAT", "TITLE", "WHERE", "TEXT"), rows, empty="Nothing was found.")
+
+
+def rename(
+    chat_id: ChatId,
+    title: Annotated[str, typer.Argument(help="The new title.")],
+    as_json: AsJson = False,
+) -> None:
+    """Give a chat another title."""
+    from assistant.store import Store
+
+    with Store.open(default_paths()) as store:
+        chat = store.chats.rename(chat_id, title)
+    if as_json:
+        document(chat)
+    else:
+        say(f"Chat {chat.id} is now called {printable(chat.title) or '(untitled)'}.")
+
+
+def delete(
+    chat_ids: Annotated[list[int], typer.Argument(metavar="CHAT...", help="Numbers of the chats.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete chats for good, with the pairs and marks made from them."""
+    from assistant.store import Store
+
+    with Store.open(default_paths()) as store:
+        chosen = [store.chats.get(chat_id) for chat_id in dict.fromkeys(chat_ids)]
+        names = ", ".join(f"{chat.id} ({printable(chat.title) or 'untitled'})" for chat in chosen)
+        confirm(f"Delete {names} and everything made from it?", yes=yes)
+        deletions = {chat.id: store.chats.delete(chat.id) for chat in chosen}
+    if as_json:
+        deleted = [
+            {"chat": chat_id, "turns": gone.turns, "pairs": gone.pairs, "versions": gone.versions}
+            for chat_id, gone in deletions.items()
+        ]
+        document({"deleted": deleted})
+        return
+    turns = sum(gone.turns for gone in deletions.values())
+    pairs = sum(gone.pairs for gone in deletions.values())
+    say(f"Deleted {names}: {turns} turns and {pairs} pairs are gone from this machine.")
+    versions = sorted({version for gone in deletions.values() for version in gone.versions})
+    if versions:
+        say(f"These versions had learned from it and still know it: {', '.join(versions)}.")
+        say("`assistant adapters off` switches what was learned off.")
+
+
+def import_chats(
+    file: Annotated[Path, typer.Argument(help="JSON Lines, one chat per line; - reads stdin.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add chats from JSON Lines in the OpenAI message shape."""
+    from assistant.store import Store
+
+    lines = list(_read_lines(file))
+    with Store.open(default_paths()) as store:
+        summary = store.chats.import_jsonl(lines)
+    if as_json:
+        document(summary)
+    else:
+        say(f"Added {summary.chats} chats with {summary.turns} turns; skipped {summary.skipped} lines.")
+
+
+def export(
+    chat_ids: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="[CHAT]...", help="Numbers of the chats; all if none is given."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, not stdout.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write chats as JSON Lines, or with --json as one array."""
+    import json
+
+    from assistant.store import Store
+
+    with Store.open(default_paths(), write=False) as store:
+        chats = list(store.chats.export(chat_ids or None))
+    if as_json:
+        texts: Iterable[str] = [json.dumps(chats, ensure_ascii=False)]
+    else:
+        texts = [json.dumps(chat, ensure_ascii=False) for chat in chats]
+    if output is None:
+        for text in texts:
+            line(text)
+        return
+    _write_private(output, texts)
+    say(f"Wrote {len(chats)} chats to {output}.")
+
+
+def _read_lines(file: Path) -> Iterator[str]:
+    if str(file) == "-":
+        yield from sys.stdin
+        return
+    try:
+        # Some programs start UTF-8 files with a byte order mark.
+        with file.open(encoding="utf-8-sig", errors="replace") as handle:
+            yield from handle
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from problem
+
+
+def _write_private(file: Path, lines: Iterable[str]) -> None:
+    """An export holds chats, so only the owner may read it (mode 0600)."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(handle, 0o600)
+            stream.writelines(text + "\n" for text in lines)
+    except OSError as problem:
+        raise AssistantError(f"{file} cannot be written: {problem.strerror}.") from problem

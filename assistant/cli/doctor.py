@@ -1,0 +1,227 @@
+"""`assistant doctor`: looks at everything the program needs and says what to do about what is wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from assistant.cli.output import AsJson, document, line, size
+from assistant.errors import AssistantError, ModelError, SettingsError, StoreError
+from assistant.models import embedded_model
+from assistant.paths import Paths, default_paths
+
+if TYPE_CHECKING:
+    from assistant.settings import Settings
+
+OLDEST_PYTHON = (3, 11)
+PACKAGES = (
+    "llama-cpp-python",
+    "gguf",
+    "torch",
+    "numpy",
+    "sentence-transformers",
+    "faiss-cpu",
+    "textual",
+    "sqlite-utils",
+    "typer",
+    "pydantic-settings",
+)
+# The package that carries the embedded model; its module is never imported, only its files are read.
+LITTLE_SPACE_BYTES = 1 << 30
+NO_SPACE_BYTES = 32 << 20
+_GGUF_MAGIC = b"GGUF"
+# A broken build of llama.cpp can end the process; asking in another one leaves this one to tell.
+_ASK_LLAMA = "import llama_cpp; print(llama_cpp.__version__, llama_cpp.llama_supports_gpu_offload())"
+_LLAMA_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. `state` is ok, warning or problem; only a problem has an exit code other than 0."""
+
+    name: str
+    state: str
+    detail: str
+    hint: str = ""
+    exit_code: int = 0
+
+
+def register(app: typer.Typer) -> None:
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check the installation; the exit code is that of the worst problem."""
+    checks = list(examine(default_paths()))
+    worst = max(check.exit_code for check in checks)
+    if as_json:
+        document({"ok": worst == 0, "exit_code": worst, "checks": checks})
+    else:
+        for check in checks:
+            line(f"{check.state:8} {check.name:12} {check.detail}")
+            if check.hint and check.state != "ok":
+                line(f"{'':8} {'':12} {check.hint}")
+    raise typer.Exit(worst)
+
+
+def examine(paths: Paths) -> Iterator[Check]:
+    """Every check in turn. A check never raises: what it finds is its result."""
+    yield check_python()
+    yield check_packages()
+    yield check_llama()
+    settings, check = check_settings(paths)
+    yield check
+    yield check_model(settings)
+    yield check_database(paths)
+    yield check_permissions(paths)
+    yield check_disk(paths)
+    yield check_terminal()
+
+
+def check_python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        wanted = ".".join(map(str, OLDEST_PYTHON))
+        return _problem(
+            "python", f"{version} is too old", f"Install Python {wanted} or newer.", AssistantError
+        )
+    return Check("python", "ok", f"{version} at {sys.executable}")
+
+
+def check_packages() -> Check:
+    import importlib.metadata
+
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return _problem(
+            "packages", f"missing: {', '.join(missing)}", "Install the assistant again.", AssistantError
+        )
+    return Check("packages", "ok", ", ".join(found))
+
+
+def check_llama() -> Check:
+    """llama.cpp loads, and whether it was compiled with support for a GPU."""
+    import subprocess
+
+    hint = "Install llama-cpp-python again; it needs a C++ compiler."
+    try:
+        answer = subprocess.run(
+            [sys.executable, "-c", _ASK_LLAMA],
+            capture_output=True,
+            text=True,
+            timeout=_LLAMA_TIMEOUT_S,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return _problem("llama.cpp", "does not finish loading", hint, ModelError)
+    except subprocess.CalledProcessError as failure:
+        last = failure.stderr.strip().splitlines()[-1:] or [f"ended with {failure.returncode}"]
+        return _problem("llama.cpp", f"cannot be loaded: {last[0]}", hint, ModelError)
+    version, offload = answer.stdout.split()[-2:]
+    return Check("llama.cpp", "ok", f"{version}, {'with' if offload == 'True' else 'without'} GPU support")
+
+
+def check_settings(paths: Paths) -> tuple[Settings | None, Check]:
+    from assistant.settings import load_settings
+
+    try:
+        settings = load_settings(paths)
+    except SettingsError as problem:
+        return None, _problem("settings", problem.message, problem.hint, SettingsError)
+    where = str(paths.settings) if paths.settings.exists() else "defaults, there is no file"
+    return settings, Check("settings", "ok", where)
+
+
+def check_model(settings: Settings | None) -> Check:
+    chosen = (
+        Path(settings.model).expanduser() if settings is not None and settings.model else embedded_model()
+    )
+    if chosen is None:
+        hint = "Install the assistant again, or point the setting `model` at a GGUF file."
+        return _problem("model", "the model that is installed along is missing", hint, ModelError)
+    try:
+        with chosen.open("rb") as file:
+            magic = file.read(len(_GGUF_MAGIC))
+    except OSError as problem:
+        return _problem("model", f"{chosen} cannot be read: {problem.strerror}", ModelError.hint, ModelError)
+    if magic != _GGUF_MAGIC:
+        return _problem("model", f"{chosen} is not a GGUF file", ModelError.hint, ModelError)
+    return Check("model", "ok", f"{chosen} ({size(chosen.stat().st_size)})")
+
+
+def check_database(paths: Paths) -> Check:
+    from assistant.store import Store
+
+    if not paths.database.exists():
+        return Check("database", "ok", "none yet")
+    try:
+        with Store.open(paths, write=False) as store:
+            damages = store.check()
+            chats = len(store.chats.list())
+    except StoreError as problem:
+        return _problem("database", problem.message, problem.hint, StoreError)
+    if damages:
+        return _problem("database", f"damaged: {damages[0]}", "Restore a backup.", StoreError)
+    return Check("database", "ok", f"{chats} chats, {size(paths.database.stat().st_size)}, sound")
+
+
+def check_permissions(paths: Paths) -> Check:
+    """Nobody but the owner may enter the folder."""
+    if not paths.home.exists():
+        return Check("permissions", "ok", f"{paths.home} is not there yet")
+    hint = f"Run: chmod -R go-rwx {paths.home}"
+    try:
+        places = [paths.home, *paths.home.iterdir()]
+        open_to_others = [place for place in places if stat.S_IMODE(place.stat().st_mode) & 0o077]
+    except OSError as problem:
+        return _problem("permissions", f"{paths.home}: {problem.strerror}", hint, AssistantError)
+    if not os.access(paths.home, os.W_OK):
+        return _problem("permissions", f"{paths.home} cannot be written to", hint, AssistantError)
+    if open_to_others:
+        names = ", ".join(str(place) for place in open_to_others)
+        return _problem("permissions", f"others can read {names}", hint, AssistantError)
+    return Check("permissions", "ok", f"{paths.home} is private")
+
+
+def check_disk(paths: Paths) -> Check:
+    place = next(folder for folder in (paths.home, *paths.home.absolute().parents) if folder.exists())
+    free_bytes = shutil.disk_usage(place).free
+    detail = f"{size(free_bytes)} free"
+    hint = "Free some space; `assistant data paths` shows what is stored where."
+    if free_bytes < NO_SPACE_BYTES:
+        return _problem("disk", detail, hint, StoreError)
+    if free_bytes < LITTLE_SPACE_BYTES:
+        return Check("disk", "warning", detail, hint)
+    return Check("disk", "ok", detail)
+
+
+def check_terminal() -> Check:
+    """Whether the screen can be used; without a terminal the chat works line by line."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return Check("terminal", "ok", "none; chats are line by line")
+    width, height = shutil.get_terminal_size()
+    kind = os.environ.get("TERM", "unknown")
+    colour = "no colour (NO_COLOR)" if os.environ.get("NO_COLOR") else "colour"
+    detail = f"{kind}, {width}×{height}, {sys.stdout.encoding}, {colour}"
+    if "utf" not in sys.stdout.encoding.lower():
+        return Check("terminal", "warning", detail, "Set a UTF-8 locale, for instance LANG=C.UTF-8.")
+    if kind == "dumb":
+        return Check("terminal", "warning", detail, "Use `assistant --plain` in this terminal.")
+    return Check("terminal", "ok", detail)
+
+
+def _problem(name: str, detail: str, hint: str, kind: type[AssistantError]) -> Check:
+    return Check(name, "problem", detail, hint, kind.exit_code)

@@ -1,0 +1,1 @@
+"""The engine: llama.cpp behind one thread. Knows models, tokens and adapters; never chats or the screen."""

@@ -1,0 +1,290 @@
+"""The friendly engine: chat, measure and switch adapters from any thread.
+
+Everything below runs on one thread; a chat goes before background work, which is done in short slices.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from assistant.engine.types import AdapterUse, Message, Reply, Sampling, Scored, TokenisedPair
+from assistant.engine.worker import EngineThread
+from assistant.errors import AdapterError, ModelError
+
+if TYPE_CHECKING:
+    from assistant.engine.adapters import AdapterSet
+    from assistant.engine.generate import Generator
+    from assistant.engine.handles import ContextHandle, ModelHandle
+    from assistant.engine.template import ChatTemplate
+
+T = TypeVar("T")
+
+BATCH_TOKENS = 512
+
+
+class Engine:
+    """One model, loaded on first use, with the adapters in force."""
+
+    def __init__(
+        self,
+        model_path: Path,
+        *,
+        context_tokens: int = 4096,
+        threads: int | None = None,
+        gpu_layers: int = -1,
+        first_adapters: Callable[[], Sequence[AdapterUse]] | None = None,
+    ) -> None:
+        """Nothing is loaded yet. `threads` None takes all cores; `gpu_layers` -1 offloads all it can.
+
+        `first_adapters` is asked once, right after loading and before the first answer. When one of those
+        can't be used, the base model answers and `adapter_problem` says why.
+        """
+        self.model_path = model_path
+        self.model_name = model_path.stem
+        self.context_tokens = context_tokens
+        self.threads = threads or os.cpu_count() or 1
+        self._gpu_layers = gpu_layers
+        self._thread = EngineThread()
+        self._first_adapters = first_adapters
+        self._adapters: tuple[AdapterUse, ...] = ()
+        self._parts: _Parts | None = None
+        self.adapter_problem: AdapterError | None = None
+
+    @property
+    def adapters(self) -> tuple[AdapterUse, ...]:
+        return self._adapters
+
+    def load(self) -> None:
+        """Load the model and wait until it is ready. Raises ModelError."""
+        self._thread.call(self._ready)
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        on_piece: Callable[[str], None] | None = None,
+        cancel: threading.Event | None = None,
+        grammar: str | None = None,
+        background: bool = False,
+        adapters: bool = True,
+    ) -> Reply:
+        """Answer the conversation; blocks until the answer is complete.
+
+        `on_piece` gets each new piece of text on the engine thread; `cancel` is checked before each token.
+        With `background` waiting chats go first; without `adapters` the base model answers. The oldest
+        messages are left out when the context is full. Raises ModelError.
+        """
+
+        def job() -> Reply:
+            parts = self._ready()
+            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens)
+            suspended = not adapters and bool(self._adapters)
+            if suspended:
+                parts.adapters.suspend()
+                parts.generator.forget()
+            try:
+                reply = parts.generator.answer(
+                    prompt, sampling, on_piece=on_piece, cancel=cancel, grammar=grammar
+                )
+            finally:
+                if suspended:
+                    parts.adapters.resume()
+                    parts.generator.forget()
+            used = tuple(use.version for use in self._adapters if use.strength) if adapters else ()
+            return replace(reply, adapters=used, dropped=dropped)
+
+        return self._thread.call(job, background=background)
+
+    def context_used(self, messages: Sequence[Message]) -> int:
+        """Tokens of these messages under the chat template."""
+        return self._thread.call(lambda: len(self._ready().template.prompt(messages)))
+
+    def prompt(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Token ids of a conversation up to where the answer begins."""
+        return self._thread.call(lambda: tuple(self._ready().template.prompt(messages)))
+
+    def pair(self, messages: Sequence[Message], answer: str) -> TokenisedPair:
+        """A prompt with the answer that should follow it, as token ids."""
+        return self._thread.call(lambda: self._ready().template.pair(messages, answer))
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of an answer's tokens, without end-of-turn markers."""
+
+        def job() -> str:
+            model = self._ready().model
+            pieces = (model.piece(token) for token in tokens if not model.is_end(token))
+            return b"".join(pieces).decode("utf-8", "replace")
+
+        return self._thread.call(job)
+
+    @property
+    def layers(self) -> int:
+        """Number of transformer layers."""
+        return self._thread.call(lambda: self._ready().model.layers)
+
+    def set_adapters(self, uses: Sequence[AdapterUse]) -> None:
+        """Answer with exactly these adapters from now on.
+
+        The cache is cleared and the logits are checked to have moved. Raises AdapterError and leaves the
+        former set in force when one of them can't be used.
+        """
+
+        def job() -> None:
+            parts = self._ready()
+            try:
+                parts.adapters.replace(uses)
+            finally:
+                parts.generator.forget()
+            self._adapters = tuple(uses)
+
+        self._thread.call(job)
+
+    def measure(
+        self,
+        pairs: Sequence[TokenisedPair],
+        nodes: Sequence[str] = (),
+        *,
+        every_token: Sequence[str] = (),
+        top: int = 0,
+        adapters: Sequence[AdapterUse] = (),
+    ) -> Iterator[Scored]:
+        """Losses and activations of pairs under exactly these adapters (see `Measurement.run`).
+
+        Group by group, as background work. Raises ModelError and AdapterError.
+        """
+
+        def start() -> Iterator[Scored]:
+            from assistant.engine.adapters import loaded
+            from assistant.engine.measure import Measurement
+
+            model = self._ready().model
+            measurement = Measurement(model, threads=self.threads)
+            try:
+                with loaded(model, measurement, adapters):
+                    yield from measurement.run(pairs, nodes, every_token=every_token, top=top)
+            finally:
+                measurement.close()
+
+        return self._thread.slices(start)
+
+    def complete(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        tokens: int,
+        adapters: Sequence[AdapterUse] = (),
+        repeat_penalty: float = 1.0,
+    ) -> Iterator[list[list[int]]]:
+        """Short greedy answers to many prompts under exactly these adapters (see `Completion.run`).
+
+        Group by group, as background work. Raises ModelError and AdapterError.
+        """
+
+        def start() -> Iterator[list[list[int]]]:
+            from assistant.engine.adapters import loaded
+            from assistant.engine.complete import Completion
+
+            model = self._ready().model
+            completion = Completion(model, threads=self.threads)
+            try:
+                with loaded(model, completion, adapters):
+                    yield from completion.run(prompts, tokens=tokens, repeat_penalty=repeat_penalty)
+            finally:
+                completion.close()
+
+        return self._thread.slices(start)
+
+    def slices(self, start: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """Advance any generator on the engine thread so that a chat message preempts it."""
+        return self._thread.slices(start)
+
+    def close(self) -> None:
+        """Free the model. Later calls raise ModelError."""
+
+        def job() -> None:
+            if self._parts is not None:
+                self._parts.close()
+                self._parts = None
+
+        try:
+            self._thread.call(job)
+        except ModelError:
+            return
+        self._thread.close()
+
+    def _ready(self) -> _Parts:
+        if self._parts is None:
+            self._parts = _Parts.load(self)
+            if self._first_adapters is not None:
+                uses = tuple(self._first_adapters())
+                try:
+                    self._parts.adapters.replace(uses)
+                    self._adapters = uses
+                except AdapterError as error:
+                    self.adapter_problem = error
+        return self._parts
+
+    def _fit(self, parts: _Parts, messages: list[Message], max_tokens: int) -> tuple[list[int], int]:
+        """The prompt, without the oldest messages that do not fit beside an answer, and how many those are."""
+        from assistant.engine.generate import ANSWER_ROOM
+
+        limit = self.context_tokens - min(max_tokens, ANSWER_ROOM, self.context_tokens // 4)
+        dropped = 0
+        while True:
+            prompt = parts.template.prompt(messages)
+            if len(prompt) <= limit:
+                return prompt, dropped
+            first = 1 if messages[0].role == "system" else 0
+            if len(messages) - first <= 1:
+                raise ModelError(
+                    f"The message is {len(prompt)} tokens long; at most {limit} fit.",
+                    hint="Shorten it, or raise the setting `context_tokens`.",
+                )
+            # A question goes together with its answer, so that the roles keep alternating.
+            gone = 2 if len(messages) - first > 2 else 1
+            del messages[first : first + gone]
+            dropped += gone
+
+
+class _Parts:
+    """What a loaded engine owns, in the order in which it is freed."""
+
+    def __init__(self, model: ModelHandle, context: ContextHandle, template: ChatTemplate) -> None:
+        from assistant.engine.adapters import AdapterSet
+        from assistant.engine.generate import Generator
+
+        self.model = model
+        self.context = context
+        self.template = template
+        self.adapters: AdapterSet = AdapterSet(model, context)
+        self.generator: Generator = Generator(model, context)
+
+    @staticmethod
+    def load(engine: Engine) -> _Parts:
+        from assistant.engine.handles import ContextHandle, ModelHandle
+        from assistant.engine.template import ChatTemplate
+
+        model = ModelHandle(engine.model_path, gpu_layers=engine._gpu_layers)
+        try:
+            context = ContextHandle(
+                model,
+                context_tokens=engine.context_tokens,
+                batch_tokens=BATCH_TOKENS,
+                threads=engine.threads,
+            )
+            return _Parts(model, context, ChatTemplate(model))
+        except ModelError:
+            model.close()
+            raise
+
+    def close(self) -> None:
+        self.generator.close()
+        self.adapters.close()
+        self.context.close()
+        self.model.close()

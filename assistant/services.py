@@ -1,0 +1,130 @@
+"""What a chat needs, opened together and closed in order: store, engine, learner, noticing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.engine.engine import Engine
+from assistant.engine.types import AdapterUse
+from assistant.models import chosen_model, model_sha256
+from assistant.paths import Paths
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.store.records import Turn
+from assistant.versions import uses_in_force
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from assistant.learning import Learner
+    from assistant.noticing import Notice
+    from selection.embedding import Embedder
+
+# How long closing waits for turns that are still being looked at.
+CLOSE_WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the screen and the line mode are given."""
+
+    store: Store
+    engine: Engine
+    settings: Settings
+    learner: Learner
+    notice: Notice
+    adapter_notes: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """What the owner should know about adapters that are not used; filled once the model is loaded."""
+        problem = self.engine.adapter_problem
+        notes = [f"{problem.message} The base model answers. {problem.hint}"] if problem else []
+        return [*self.adapter_notes, *notes]
+
+    def after_turn(self, user_turn: Turn, reply_turn: Turn) -> None:
+        """Have a finished turn looked at, in the background."""
+        if self.settings.learn:
+            self.notice.after_turn(user_turn, reply_turn)
+
+    def on_skip(self, turn_id: int) -> None:
+        """The owner said: don't learn from this."""
+        self.notice.on_skip(turn_id)
+
+    def close(self) -> None:
+        """Finish what is waiting, free the model, release the store."""
+        self.notice.close(wait_s=CLOSE_WAIT_S)
+        self.engine.close()
+        self.store.close()
+
+
+class LazyEmbedder:
+    """The embedding model, loaded by whoever needs it first; at most once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._embedder: Embedder | None = None
+
+    def get(self) -> Embedder:
+        with self._lock:
+            if self._embedder is None:
+                from selection.embedding import load_embedder
+
+                self._embedder = load_embedder(self._name)
+            return self._embedder
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        return self.get().encode(texts)
+
+
+def open_engine(
+    settings: Settings, model: Path | None = None, adapters: Callable[[Path], Sequence[AdapterUse]] | None = None
+) -> Engine:
+    """The engine for these settings; loads nothing yet. Raises ModelError when there is no model file.
+
+    `adapters` is asked, with the model's path, when the model is loaded.
+    """
+    path = chosen_model(model or settings.model)
+    return Engine(
+        path,
+        context_tokens=settings.context_tokens,
+        threads=settings.threads or None,
+        gpu_layers=settings.gpu_layers,
+        first_adapters=None if adapters is None else lambda: adapters(path),
+    )
+
+
+def open_services(paths: Paths, settings: Settings, model: Path | None = None) -> Services:
+    """Open everything for a chat; the model is loaded by whoever needs it first.
+
+    Raises StoreError and ModelError. An adapter that can't be used does not keep the chat from opening:
+    the base model answers, and `problems` says so.
+    """
+    from assistant.learning import Learner
+    from assistant.noticing import Notice
+    from selection.buffer import SelectionBuffer
+    from synthesis.statements import statement_pairs
+
+    store = Store.open(paths)
+    problems: list[str] = []
+
+    def in_force(model_path: Path) -> Sequence[AdapterUse]:
+        uses, foreign = uses_in_force(store, paths, model_sha256(model_path, paths))
+        problems.extend(f"{version} was learned on another model and is not used." for version in foreign)
+        return uses
+
+    try:
+        engine = open_engine(settings, model, in_force)
+        embedder = LazyEmbedder(settings.embedding_model)
+        buffer = SelectionBuffer(store.db, paths.index, capacity=settings.buffer_size, seed=settings.seed)
+        notice = Notice(store, embedder.get, buffer, statement_pairs=statement_pairs)
+        learner = Learner(store, engine, settings, paths, embedder)
+    except BaseException:
+        store.close()
+        raise
+    return Services(store, engine, settings, learner, notice, problems)

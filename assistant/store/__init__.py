@@ -1,0 +1,32 @@
+"""What is remembered, in one SQLite file. Knows rows and bytes; never the model or the screen.
+
+Importing this package loads no library outside the standard one.
+"""
+
+from assistant.store.records import (
+    Chat,
+    Deletion,
+    ImportSummary,
+    Mark,
+    NewWording,
+    Pair,
+    SearchHit,
+    Turn,
+    Version,
+    Wording,
+)
+from assistant.store.store import Store
+
+__all__ = [
+    "Chat",
+    "Deletion",
+    "ImportSummary",
+    "Mark",
+    "NewWording",
+    "Pair",
+    "SearchHit",
+    "Store",
+    "Turn",
+    "Version",
+    "Wording",
+]

@@ -1,0 +1,276 @@
+"""Chats and their turns: written as they happen, deleted for good. Knows no model and no screen."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from assistant.errors import UsageError
+from assistant.store import search, transfer
+from assistant.store.database import Session
+from assistant.store.records import Chat, Deletion, ImportSummary, SearchHit, Turn, now
+
+ROLES = ("system", "user", "assistant")
+_CHAT = "SELECT *, (SELECT count(*) FROM turns WHERE chat_id = chats.id) AS turns FROM chats"
+
+
+class Chats:
+    """Every unknown id raises UsageError."""
+
+    def __init__(self, session: Session, *, index: Path) -> None:
+        self._session = session
+        self._index = index
+
+    def create(self, title: str = "", *, learn: bool = True) -> Chat:
+        moment = now()
+        with self._session.writing() as db:
+            number = db.execute(
+                "INSERT INTO chats (title, created, updated, learn) VALUES (?, ?, ?, ?)",
+                (storable(title), moment, moment, learn),
+            ).lastrowid
+            return self._chat(db, number)
+
+    def list(self, limit: int | None = None) -> builtins.list[Chat]:
+        """The chat that was written to last comes first."""
+        with self._session.reading() as db:
+            rows = db.execute(
+                f"{_CHAT} ORDER BY updated DESC, id DESC LIMIT ?", (-1 if limit is None else limit,)
+            )
+            return [_as_chat(row) for row in rows]
+
+    def get(self, chat_id: int) -> Chat:
+        with self._session.reading() as db:
+            return self._chat(db, chat_id)
+
+    def rename(self, chat_id: int, title: str) -> Chat:
+        with self._session.writing() as db:
+            db.execute("UPDATE chats SET title = ? WHERE id = ?", (storable(title), chat_id))
+            return self._chat(db, chat_id)
+
+    def set_learn(self, chat_id: int, learn: bool) -> Chat:
+        """Whether turns of this chat may be learned from."""
+        with self._session.writing() as db:
+            db.execute("UPDATE chats SET learn = ? WHERE id = ?", (learn, chat_id))
+            return self._chat(db, chat_id)
+
+    def delete(self, chat_id: int) -> Deletion:
+        """Remove a chat with its marks, its pairs, its place in the selection, and their bytes.
+
+        The vector index file goes too; it is rebuilt from what is left.
+        """
+        with self._session.writing() as db:
+            self._chat(db, chat_id)
+            turn_ids = [row[0] for row in db.execute("SELECT id FROM turns WHERE chat_id = ?", (chat_id,))]
+            deletion = self._forget(db, turn_ids)
+            db.execute("DELETE FROM chats WHERE id = ?", (chat_id,))
+            search.rebuild(db)
+        self._session.scrub()
+        return deletion
+
+    def delete_turn(self, turn_id: int) -> Deletion:
+        """Remove one turn as thoroughly as `delete` removes a chat."""
+        with self._session.writing() as db:
+            turn = self._turn(db, turn_id)
+            deletion = self._forget(db, [turn_id])
+            # A reply that failed before its first word leaves no bytes to look for.
+            if not turn.content and not deletion.pairs:
+                return deletion
+            search.rebuild(db)
+        self._session.scrub()
+        return deletion
+
+    def add_turn(
+        self, chat_id: int, role: str, content: str, *, state: str = "done", reply_to: int | None = None
+    ) -> Turn:
+        """Append a whole turn; it is on disk on return."""
+        with self._session.writing() as db:
+            return self._append(db, chat_id, role, content, state=state, reply_to=reply_to)
+
+    def begin_reply(
+        self, chat_id: int, *, reply_to: int | None, model: str | None, adapters: Sequence[str] = ()
+    ) -> Turn:
+        """Append an empty reply in state "streaming"."""
+        with self._session.writing() as db:
+            return self._append(
+                db,
+                chat_id,
+                "assistant",
+                "",
+                state="streaming",
+                reply_to=reply_to,
+                model=model,
+                adapters=adapters,
+            )
+
+    def append_reply(self, turn_id: int, text_so_far: str) -> None:
+        """Save a growing reply. `text_so_far` is all of its text, not only the new piece."""
+        with self._session.writing() as db:
+            changed = db.execute(
+                "UPDATE turns SET content = ? WHERE id = ? AND state = 'streaming'",
+                (storable(text_so_far), turn_id),
+            ).rowcount
+            if not changed:
+                raise UsageError(f"Turn {turn_id} is not a reply that is being written.")
+
+    def finish_reply(
+        self,
+        turn_id: int,
+        text: str,
+        *,
+        state: str = "done",
+        tokens: int | None = None,
+        tokens_per_s: float | None = None,
+    ) -> Turn:
+        """Save the whole reply and make it searchable. `state` is done, stopped or lost."""
+        if state not in ("done", "stopped", "lost"):
+            raise UsageError(f"A finished reply cannot be {state!r}.")
+        with self._session.writing() as db:
+            db.execute(
+                "UPDATE turns SET content = ?, state = ?, tokens = ?, tokens_per_s = ? WHERE id = ?",
+                (storable(text), state, tokens, tokens_per_s, turn_id),
+            )
+            turn = self._turn(db, turn_id)
+            db.execute("UPDATE chats SET updated = ? WHERE id = ?", (now(), turn.chat_id))
+            return turn
+
+    def turns(self, chat_id: int) -> builtins.list[Turn]:
+        with self._session.reading() as db:
+            self._chat(db, chat_id)
+            rows = db.execute("SELECT * FROM turns WHERE chat_id = ? ORDER BY id", (chat_id,))
+            return [_as_turn(row) for row in rows]
+
+    def turn(self, turn_id: int) -> Turn:
+        with self._session.reading() as db:
+            return self._turn(db, turn_id)
+
+    def search(self, query: str, limit: int = 50) -> builtins.list[SearchHit]:
+        """Titles and turns that hold every word of `query`; the last word may be only a beginning."""
+        with self._session.reading() as db:
+            return search.find(db, query, limit)
+
+    def recover(self) -> int:
+        """Give replies that a crash left unfinished the state "stopped"; returns how many."""
+        with self._session.writing() as db:
+            return db.execute("UPDATE turns SET state = 'stopped' WHERE state = 'streaming'").rowcount
+
+    def export(self, chat_ids: Iterable[int] | None = None) -> Iterator[dict[str, object]]:
+        """One chat at a time in the OpenAI message shape, oldest first when no ids are given."""
+        ids = sorted(chat.id for chat in self.list()) if chat_ids is None else list(chat_ids)
+        for chat_id in ids:
+            yield transfer.as_document(self.get(chat_id), self.turns(chat_id))
+
+    def import_jsonl(self, lines: Iterable[str]) -> ImportSummary:
+        """Add the chats of JSON Lines, all of them or, if the disk is full, none.
+
+        A line that is not a chat in the OpenAI message shape is skipped and counted.
+        """
+        drafts = [transfer.parse(line, ROLES) for line in lines if line.strip()]
+        kept = [draft for draft in drafts if draft is not None]
+        with self._session.writing() as db:
+            for draft in kept:
+                chat = self.create(draft.title)
+                reply_to = None
+                for role, content in draft.messages:
+                    turn = self._append(
+                        db, chat.id, role, content, reply_to=reply_to if role == "assistant" else None
+                    )
+                    reply_to = turn.id if role == "user" else reply_to
+                moment = draft.created or chat.created
+                db.execute(
+                    "UPDATE chats SET created = ?, updated = ? WHERE id = ?", (moment, moment, chat.id)
+                )
+        turns = sum(len(draft.messages) for draft in kept)
+        return ImportSummary(len(kept), turns, skipped=len(drafts) - len(kept))
+
+    def _append(
+        self,
+        db: sqlite3.Connection,
+        chat_id: int,
+        role: str,
+        content: str,
+        *,
+        state: str = "done",
+        reply_to: int | None = None,
+        model: str | None = None,
+        adapters: Sequence[str] = (),
+    ) -> Turn:
+        if role not in ROLES:
+            raise UsageError(f"{role!r} is not a role; roles are {', '.join(ROLES)}.")
+        self._chat(db, chat_id)
+        if reply_to is not None:
+            self._turn(db, reply_to)
+        moment = now()
+        number = db.execute(
+            "INSERT INTO turns (chat_id, role, content, state, created, model, adapters, reply_to)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (chat_id, role, storable(content), state, moment, model, json.dumps(list(adapters)), reply_to),
+        ).lastrowid
+        db.execute("UPDATE chats SET updated = ? WHERE id = ?", (moment, chat_id))
+        return self._turn(db, number)
+
+    def _forget(self, db: sqlite3.Connection, turn_ids: Sequence[int]) -> Deletion:
+        ids = json.dumps(list(turn_ids))
+        of_turns = "turn_id IN (SELECT value FROM json_each(?))"
+        pair_ids = [row[0] for row in db.execute(f"SELECT id FROM pairs WHERE {of_turns}", (ids,))]
+        versions = db.execute(
+            "SELECT DISTINCT version_id FROM version_pairs WHERE pair_id IN (SELECT value FROM json_each(?))"
+            " ORDER BY version_id",
+            (json.dumps(pair_ids),),
+        ).fetchall()
+        # What selection keeps about a turn is named by its number, whatever else those tables hold.
+        for table in _tables_about_turns(db):
+            db.execute(f'DELETE FROM "{table}" WHERE {of_turns}', (ids,))
+        self._index.unlink(missing_ok=True)
+        # Marks, pairs, wordings and rejects follow by their references.
+        db.execute("DELETE FROM turns WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+        return Deletion(len(turn_ids), len(pair_ids), tuple(row[0] for row in versions))
+
+    @staticmethod
+    def _chat(db: sqlite3.Connection, chat_id: int | None) -> Chat:
+        row = db.execute(f"{_CHAT} WHERE id = ?", (chat_id,)).fetchone()
+        if row is None:
+            raise UsageError(f"There is no chat {chat_id}.", hint="`assistant chats list` shows them.")
+        return _as_chat(row)
+
+    @staticmethod
+    def _turn(db: sqlite3.Connection, turn_id: int | None) -> Turn:
+        row = db.execute("SELECT * FROM turns WHERE id = ?", (turn_id,)).fetchone()
+        if row is None:
+            raise UsageError(f"There is no turn {turn_id}.")
+        return _as_turn(row)
+
+
+def storable(text: str) -> str:
+    """`text` without lone surrogates, which undecodable input leaves and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _tables_about_turns(db: sqlite3.Connection) -> list[str]:
+    rows = db.execute(
+        "SELECT m.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c"
+        " WHERE m.type = 'table' AND m.name LIKE 'selection\\_%' ESCAPE '\\' AND c.name = 'turn_id'"
+    )
+    return [row[0] for row in rows]
+
+
+def _as_chat(row: sqlite3.Row) -> Chat:
+    return Chat(row["id"], row["title"], row["created"], row["updated"], row["turns"], bool(row["learn"]))
+
+
+def _as_turn(row: sqlite3.Row) -> Turn:
+    return Turn(
+        id=row["id"],
+        chat_id=row["chat_id"],
+        role=row["role"],
+        content=row["content"],
+        state=row["state"],
+        created=row["created"],
+        tokens=row["tokens"],
+        tokens_per_s=row["tokens_per_s"],
+        model=row["model"],
+        adapters=tuple(json.loads(row["adapters"])),
+        reply_to=row["reply_to"],
+    )

@@ -1,0 +1,184 @@
+"""Questions with the answers they should get, and the wordings made from them.
+
+A question has at most one active answer. Knows nothing of how wordings are made or learned.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sqlite3
+import unicodedata
+from collections.abc import Sequence
+
+from assistant.errors import UsageError
+from assistant.store.chats import storable
+from assistant.store.database import Session
+from assistant.store.records import NewWording, Pair, Wording, now
+
+STATES = ("active", "off", "superseded")
+_PAIR = (
+    "SELECT *, (SELECT group_concat(version_id) FROM (SELECT version_id FROM version_pairs"
+    " WHERE pair_id = pairs.id ORDER BY version_id)) AS learned_in FROM pairs"
+)
+
+
+def question_key(question: str) -> str:
+    """What makes two questions the same: case, width of letters and spacing do not matter."""
+    return " ".join(unicodedata.normalize("NFKC", storable(question)).casefold().split())
+
+
+class Pairs:
+    """Every unknown id raises UsageError."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self, question: str, answer: str, *, source: str, turn_id: int | None = None, weight: float = 1.0
+    ) -> Pair:
+        """Keep a pair. Another answer to the same question becomes superseded.
+
+        The same answer again is not kept twice: the pair that is there becomes active again, with
+        the heavier weight and its source.
+
+        Raises:
+            UsageError: question or answer is empty.
+        """
+        question, answer, key = storable(question).strip(), storable(answer).strip(), question_key(question)
+        if not key or not answer:
+            raise UsageError("A pair needs a question and an answer.")
+        with self._session.writing() as db:
+            same = db.execute(
+                f"{_PAIR} WHERE question_key = ? AND answer = ? ORDER BY id DESC LIMIT 1", (key, answer)
+            ).fetchone()
+            if same is None:
+                # The new row is inserted switched off: two active answers may not exist even for a moment.
+                number = db.execute(
+                    "INSERT INTO pairs"
+                    " (question, question_key, answer, source, turn_id, state, created, weight)"
+                    " VALUES (?, ?, ?, ?, ?, 'off', ?, ?)",
+                    (question, key, answer, source, turn_id, now(), weight),
+                ).lastrowid
+            else:
+                number = same["id"]
+                if weight > same["weight"]:
+                    db.execute(
+                        "UPDATE pairs SET weight = ?, source = ? WHERE id = ?", (weight, source, number)
+                    )
+            self._activate(db, number)
+            return self._pair(db, number)
+
+    def list(self, state: str | None = "active") -> builtins.list[Pair]:
+        """Pairs in one state, oldest first; all of them for None."""
+        with self._session.reading() as db:
+            rows = db.execute(f"{_PAIR} WHERE :state IS NULL OR state = :state ORDER BY id", {"state": state})
+            return [_as_pair(row) for row in rows]
+
+    def get(self, pair_id: int) -> Pair:
+        with self._session.reading() as db:
+            return self._pair(db, pair_id)
+
+    def for_turn(self, turn_id: int) -> builtins.list[Pair]:
+        with self._session.reading() as db:
+            rows = db.execute(f"{_PAIR} WHERE turn_id = ? ORDER BY id", (turn_id,))
+            return [_as_pair(row) for row in rows]
+
+    def set_state(self, pair_id: int, state: str) -> Pair:
+        """Switch a pair; making it active supersedes the answer that was active for its question."""
+        if state not in STATES:
+            raise UsageError(f"{state!r} is not a state of a pair; states are {', '.join(STATES)}.")
+        with self._session.writing() as db:
+            self._pair(db, pair_id)
+            if state == "active":
+                self._activate(db, pair_id)
+            else:
+                db.execute("UPDATE pairs SET state = ? WHERE id = ?", (state, pair_id))
+            return self._pair(db, pair_id)
+
+    def delete(self, pair_id: int) -> None:
+        """Remove a pair with its wordings and rejects, and their bytes."""
+        with self._session.writing() as db:
+            self._pair(db, pair_id)
+            db.execute("DELETE FROM pairs WHERE id = ?", (pair_id,))
+        self._session.scrub()
+
+    def wordings(self, pair_id: int) -> builtins.list[Wording]:
+        with self._session.reading() as db:
+            self._pair(db, pair_id)
+            rows = db.execute("SELECT * FROM wordings WHERE pair_id = ? ORDER BY id", (pair_id,))
+            return [_as_wording(row) for row in rows]
+
+    def replace_wordings(self, pair_id: int, wordings: Sequence[NewWording]) -> builtins.list[Wording]:
+        with self._session.writing() as db:
+            self._pair(db, pair_id)
+            db.execute("DELETE FROM wordings WHERE pair_id = ?", (pair_id,))
+            db.executemany(
+                "INSERT INTO wordings (pair_id, question, origin, split, rouge1, similarity)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (pair_id, storable(w.question), w.origin, w.split, w.rouge1, w.similarity)
+                    for w in wordings
+                ],
+            )
+            return self.wordings(pair_id)
+
+    def add_reject(self, pair_id: int, text: str, reason: str) -> None:
+        """Keep a wording that was not good enough, with why."""
+        with self._session.writing() as db:
+            self._pair(db, pair_id)
+            db.execute(
+                "INSERT INTO rejects (pair_id, text, reason, created) VALUES (?, ?, ?, ?)",
+                (pair_id, storable(text), reason, now()),
+            )
+
+    def rejects(self, pair_id: int | None = None) -> dict[str, int]:
+        """How many wordings were rejected for each reason, the most frequent first."""
+        with self._session.reading() as db:
+            rows = db.execute(
+                "SELECT reason, count(*) AS count FROM rejects WHERE :pair IS NULL OR pair_id = :pair"
+                " GROUP BY reason ORDER BY count DESC, reason",
+                {"pair": pair_id},
+            )
+            return {row["reason"]: row["count"] for row in rows}
+
+    @staticmethod
+    def _activate(db: sqlite3.Connection, pair_id: int | None) -> None:
+        db.execute(
+            "UPDATE pairs SET state = 'superseded' WHERE state = 'active' AND id != :id"
+            " AND question_key = (SELECT question_key FROM pairs WHERE id = :id)",
+            {"id": pair_id},
+        )
+        db.execute("UPDATE pairs SET state = 'active' WHERE id = ?", (pair_id,))
+
+    @staticmethod
+    def _pair(db: sqlite3.Connection, pair_id: int | None) -> Pair:
+        row = db.execute(f"{_PAIR} WHERE id = ?", (pair_id,)).fetchone()
+        if row is None:
+            raise UsageError(f"There is no pair {pair_id}.", hint="`assistant learn pairs` shows them.")
+        return _as_pair(row)
+
+
+def _as_pair(row: sqlite3.Row) -> Pair:
+    return Pair(
+        id=row["id"],
+        question=row["question"],
+        answer=row["answer"],
+        source=row["source"],
+        turn_id=row["turn_id"],
+        state=row["state"],
+        created=row["created"],
+        weight=row["weight"],
+        learned_in=tuple(row["learned_in"].split(",")) if row["learned_in"] else (),
+    )
+
+
+def _as_wording(row: sqlite3.Row) -> Wording:
+    return Wording(
+        id=row["id"],
+        pair_id=row["pair_id"],
+        question=row["question"],
+        origin=row["origin"],
+        split=row["split"],
+        rouge1=row["rouge1"],
+        similarity=row["similarity"],
+    )

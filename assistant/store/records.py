@@ -1,0 +1,155 @@
+"""The values the store hands out. Frozen: a change goes through the store, never through a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+def now() -> str:
+    """The present moment as ISO 8601 in UTC with microseconds; such texts sort by time."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation. `learn` False keeps every turn of it out of learning."""
+
+    id: int
+    title: str
+    created: str
+    updated: str
+    turns: int
+    learn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a chat.
+
+    `role` is system, user or assistant. `state` is "streaming" while a reply grows, then "done",
+    "stopped" (by the owner or a crash; the text is partial) or "lost" (no usable text).
+    `adapters` are the ids of the versions that were in force.
+    """
+
+    id: int
+    chat_id: int
+    role: str
+    content: str
+    state: str
+    created: str
+    tokens: int | None
+    tokens_per_s: float | None
+    model: str | None
+    adapters: tuple[str, ...]
+    reply_to: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A place where a search matched; « and » enclose the match in `snippet`.
+
+    A match in the title has no turn: `turn_id` is None and `role` is "title".
+    """
+
+    chat_id: int
+    chat_title: str
+    turn_id: int | None
+    role: str
+    snippet: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What a deletion took with it, and the ids of the versions that had learned from it."""
+
+    turns: int
+    pairs: int
+    versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSummary:
+    """Result of an import; `skipped` counts lines that held no usable chat."""
+
+    chats: int
+    turns: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The owner's judgement of a turn: good, bad, edit (`text` is the wanted answer), skip or unskip."""
+
+    id: int
+    turn_id: int
+    kind: str
+    text: str | None
+    created: str
+    undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and the answer that should be learned.
+
+    `source` is edit, added, statement or good; `state` is active, off or superseded (by a newer
+    answer to the same question). `learned_in` are the ids of the versions trained on it.
+    """
+
+    id: int
+    question: str
+    answer: str
+    source: str
+    turn_id: int | None
+    state: str
+    created: str
+    weight: float
+    learned_in: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewWording:
+    """A wording of a pair's question that is not stored yet."""
+
+    question: str
+    origin: str
+    split: str = "train"
+    rouge1: float | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Another way to ask a pair's question. `origin` is given, model or rules; `split` train or held-out."""
+
+    id: int
+    pair_id: int
+    question: str
+    origin: str
+    split: str
+    rouge1: float | None
+    similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One learned adapter. `path` is a file name inside the adapters folder.
+
+    `kind` is personal or shared, `state` draft, active or retired. `report` outlives deleted chats,
+    so it holds numbers and ids, never texts.
+    """
+
+    id: str
+    parent: str | None
+    kind: str
+    state: str
+    strength: float
+    method: str
+    base_sha256: str
+    path: str
+    created: str = ""
+    pair_ids: tuple[int, ...] = ()
+    report: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,56 @@
+"""Full-text search over titles and turns (SQLite FTS5). Knows words, not meanings."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from assistant.store.records import SearchHit
+
+# Guillemets carry no meaning in terminal markup, JSON or Markdown.
+MATCH_START, MATCH_END = "«", "»"
+_SNIPPET_WORDS = 16
+
+
+def match_expression(query: str) -> str:
+    """The FTS5 expression for what a person typed: every word, the last one also as a beginning.
+
+    Words are quoted, so that operators and punctuation are plain text. Empty if there is no word.
+    """
+    words = [word.replace("\0", "") for word in query.split()]
+    # Punctuation alone is no token; as a phrase it would make the whole expression match nothing.
+    words = [word for word in words if any(letter.isalnum() for letter in word)]
+    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
+    if quoted and words[-1][-1].isalnum():
+        quoted[-1] += "*"
+    return " ".join(quoted)
+
+
+def find(db: sqlite3.Connection, query: str, limit: int) -> list[SearchHit]:
+    """Matching titles first, then turns, each by relevance (BM25) and then the newest first."""
+    expression = match_expression(query)
+    if not expression:
+        return []
+    titles = db.execute(
+        "SELECT c.id AS chat_id, c.title, NULL AS turn_id, 'title' AS role, c.created,"
+        " snippet(chats_fts, 0, ?, ?, '…', ?) AS snippet"
+        " FROM chats_fts JOIN chats AS c ON c.id = chats_fts.rowid"
+        " WHERE chats_fts MATCH ? ORDER BY rank, c.id DESC LIMIT ?",
+        (MATCH_START, MATCH_END, _SNIPPET_WORDS, expression, limit),
+    ).fetchall()
+    turns = db.execute(
+        "SELECT c.id AS chat_id, c.title, t.id AS turn_id, t.role, t.created,"
+        " snippet(turns_fts, 0, ?, ?, '…', ?) AS snippet"
+        " FROM turns_fts JOIN turns AS t ON t.id = turns_fts.rowid JOIN chats AS c ON c.id = t.chat_id"
+        " WHERE turns_fts MATCH ? ORDER BY rank, t.id DESC LIMIT ?",
+        (MATCH_START, MATCH_END, _SNIPPET_WORDS, expression, limit - len(titles)),
+    ).fetchall()
+    return [
+        SearchHit(row["chat_id"], row["title"], row["turn_id"], row["role"], row["snippet"], row["created"])
+        for row in (*titles, *turns)
+    ]
+
+
+def rebuild(db: sqlite3.Connection) -> None:
+    """Write the word lists anew. Removing a text only marks its words as gone; this drops them."""
+    db.execute("INSERT INTO turns_fts (turns_fts) VALUES ('rebuild')")
+    db.execute("INSERT INTO chats_fts (chats_fts) VALUES ('rebuild')")

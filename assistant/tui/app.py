@@ -1,0 +1,185 @@
+"""The app: wires the screens to the services, loads the model behind them, and owns long jobs.
+
+Knows which screens there are; everything they do is in their own files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from assistant.errors import AssistantError
+from assistant.tui.chat_list import ChatList
+from assistant.tui.chat_screen import ChatScreen
+from assistant.tui.learn_job import LearnJob
+from assistant.tui.prompt import PromptInput
+from assistant.tui.reporting import show_error
+from assistant.tui.turn_view import AnswerView, TurnView
+from assistant.tui.verbs import APP_VERBS, CHAT_VERBS
+
+if TYPE_CHECKING:
+    from assistant.services import Services
+
+JOBS_EVERY_S = 0.25
+
+
+class AssistantApp(App[None]):
+    """The assistant on a terminal."""
+
+    TITLE = "assistant"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5", "learn", "Learn", id="app.learn", priority=True),
+        Binding("f6", "versions", "Versions", id="app.versions", priority=True),
+        Binding("f1", "keys", "Keys", id="app.keys", priority=True),
+        Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette", priority=True),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
+        Binding("ctrl+c", "help_quit", show=False, system=True, id="app.help-quit"),
+    ]
+
+    @dataclass
+    class ModelLoaded(Message):
+        """The engine is ready, or could not be."""
+
+        error: AssistantError | None
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._learn_job: LearnJob | None = None
+        self._is_outcome_told = True
+        self._load_started = time.monotonic()
+        self._is_loading = True
+        self._has_warned = False
+
+    def on_mount(self) -> None:
+        theme = self._services.settings.theme
+        if theme in self.available_themes:
+            self.theme = theme
+        else:
+            self.notify(f"There is no theme {theme!r}; Ctrl+P, Theme shows them.", severity="warning")
+        self._chat = ChatScreen(self._services, self.loading_words)
+        self.push_screen(self._chat)
+        self.set_interval(JOBS_EVERY_S, self._watch_jobs)
+        self.run_worker(self._load_model, thread=True, group="load", exit_on_error=False)
+
+    # The model
+
+    def loading_words(self) -> str:
+        """How the model's load goes, in words; empty once it is ready or has failed."""
+        if not self._is_loading:
+            return ""
+        return f"loading the model… {int(time.monotonic() - self._load_started)} s"
+
+    def _load_model(self) -> None:
+        try:
+            self._services.engine.load()
+        except AssistantError as error:
+            self.post_message(self.ModelLoaded(error))
+        else:
+            self.post_message(self.ModelLoaded(None))
+
+    def on_assistant_app_model_loaded(self, event: ModelLoaded) -> None:
+        self._is_loading = False
+        engine = self._services.engine
+        if event.error is not None:
+            show_error(self, event.error)
+            self._chat.change_facts(model_state="no model loaded")
+            return
+        self._chat.change_facts(model=engine.model_name, context_tokens=engine.context_tokens, model_state="")
+
+    # Jobs
+
+    def start_learning(self) -> LearnJob:
+        """Begin a tuning run that outlives the screen it was started from."""
+        job = LearnJob(self._services.learner)
+        self._learn_job = job
+        self._is_outcome_told = False
+        self.run_worker(job.run, thread=True, group="learn", exit_on_error=False)
+        return job
+
+    def _watch_jobs(self) -> None:
+        if self._is_loading:
+            self._chat.change_facts(model_state=self.loading_words())
+        job = self._learn_job
+        if job is None:
+            return
+        if not job.finished:
+            self._chat.change_facts(tuning=f"tuning {job.percent} %")
+        elif not self._is_outcome_told:
+            self._is_outcome_told = True
+            self._chat.change_facts(tuning="")
+            self._chat.refresh_facts()
+            self._chat.say(job.outcome)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            # A defect, not a foreseen error: say so and keep the app and what is saved.
+            kind = type(event.worker.error).__name__
+            show_error(
+                self, AssistantError(f"Unexpected problem ({kind}); what is saved is safe. You can go on.")
+            )
+
+    # Screens and keys
+
+    def action_learn(self) -> None:
+        from assistant.tui.learn_screen import LearnScreen
+
+        if isinstance(self.screen, ChatScreen):
+            self.push_screen(LearnScreen(self._services, self._learn_job, self.start_learning))
+
+    def action_versions(self) -> None:
+        from assistant.tui.versions_screen import VersionsScreen
+
+        if isinstance(self.screen, ChatScreen):
+            self.push_screen(VersionsScreen(self._services))
+
+    def action_keys(self) -> None:
+        from assistant.tui.help_screen import HelpScreen
+        from assistant.tui.learn_screen import LearnScreen
+        from assistant.tui.versions_screen import VersionsScreen
+
+        if isinstance(self.screen, HelpScreen):
+            self.screen.action_close()
+            return
+        sections = (
+            ("Writing", PromptInput.BINDINGS),
+            ("Chat", ChatScreen.BINDINGS),
+            ("A message you moved to with ↑", TurnView.BINDINGS),
+            ("An answer: each says what happens with it", AnswerView.BINDINGS),
+            ("Chat list (F4)", ChatList.BINDINGS),
+            ("Learn (F5)", LearnScreen.BINDINGS),
+            ("Versions (F6)", VersionsScreen.BINDINGS),
+            ("Anywhere", self.BINDINGS),
+        )
+        self.push_screen(HelpScreen(sections, self.key_names))
+
+    def key_names(self, binding: Binding) -> str:
+        """The keys of a binding as they are printed, after the owner's own keymap."""
+        keys = self._keymap.get(binding.id or "", binding.key)
+        return " ".join(self.get_key_display(binding.with_key(key.strip())) for key in keys.split(","))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        if isinstance(screen, ChatScreen):
+            for verb in CHAT_VERBS:
+                yield SystemCommand(verb.title, verb.does, lambda verb=verb: screen.run_action(verb.action))
+        for verb in APP_VERBS:
+            yield SystemCommand(verb.title, verb.does, lambda verb=verb: self.run_action(verb.action))
+
+    async def action_quit(self) -> None:
+        """Leave; a reply in progress is stopped and kept, and unsent text is asked about once."""
+        if self._chat.has_unsent_text and not self._has_warned:
+            self._has_warned = True
+            self.notify("There is unsent text. Ctrl+Q again leaves without it.", severity="warning")
+            return
+        self._chat.stop_reply()
+        if self._learn_job is not None:
+            self._learn_job.cancel()
+        self.exit()

@@ -1,0 +1,91 @@
+"""The chats at the side, newest first. Knows chat records; opening and deleting is asked for by messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from assistant.store.records import Chat
+
+
+class ChatList(OptionList):
+    """Choose a chat with the arrows, open it with Enter."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", id="chats.open"),
+        Binding("delete,ctrl+d", "delete", "Delete chat", id="chats.delete"),
+        Binding("n", "screen.new_chat", "New chat", show=False, id="chats.new"),
+    ]
+
+    DEFAULT_CSS = """
+    ChatList {
+        width: 32;
+        height: 1fr;
+        border: none;
+        border-right: solid $foreground 30%;
+        background: $background;
+        padding: 0;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+        &:focus { border: none; border-right: solid $border; }
+        &:ansi { background: ansi_default; }
+    }
+    """
+
+    @dataclass
+    class Chosen(Message):
+        """The owner wants to read this chat."""
+
+        chat_id: int
+
+    @dataclass
+    class DeleteAsked(Message):
+        """The owner wants this chat gone; nothing is deleted yet."""
+
+        chat_id: int
+
+    def show(self, chats: Sequence[Chat], current: int | None) -> None:
+        """List these chats; the open one carries a ▸ besides its highlight."""
+        self.clear_options()
+        if not chats:
+            self.add_option(Option(Content.styled("No chats yet", "dim"), disabled=True))
+            return
+        for chat in chats:
+            self.add_option(Option(_label(chat, chat.id == current), id=str(chat.id)))
+        is_listed = any(chat.id == current for chat in chats)
+        self.highlighted = self.get_option_index(str(current)) if is_listed else 0
+
+    @property
+    def highlighted_chat(self) -> int | None:
+        return self._chat_id(self.highlighted_option)
+
+    def action_delete(self) -> None:
+        if self.highlighted_chat is not None:
+            self.post_message(self.DeleteAsked(self.highlighted_chat))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        chat_id = self._chat_id(event.option)
+        if chat_id is not None:
+            self.post_message(self.Chosen(chat_id))
+
+    @staticmethod
+    def _chat_id(option: Option | None) -> int | None:
+        return None if option is None or option.id is None else int(option.id)
+
+
+def _label(chat: Chat, is_current: bool) -> Content:
+    sign = "▸ " if is_current else "  "
+    off = "" if chat.learn else " · not learned from"
+    count = "1 message" if chat.turns == 1 else f"{chat.turns} messages"
+    return Content.assemble(
+        (sign + (chat.title or "Untitled"), "bold" if is_current else ""),
+        (f"\n  {count} · {chat.updated[:10]}{off}", "dim"),
+    )

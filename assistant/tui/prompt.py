@@ -1,0 +1,96 @@
+"""Where the owner types: Enter sends, Ctrl+J or a trailing backslash adds a line, paste keeps its lines.
+
+Knows text only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+
+def _key(binding: BindingType) -> str:
+    return binding.key if isinstance(binding, Binding) else binding[0]
+
+
+class PromptInput(TextArea, inherit_bindings=False):
+    """A multi-line input that grows with its text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", id="prompt.send"),
+        Binding("ctrl+j", "newline", "New line", show=False, id="prompt.newline"),
+        # F6 and F7 of the text area (select line, select all) give way to the app's own keys.
+        *(binding for binding in TextArea.BINDINGS if _key(binding) not in ("f6", "f7")),
+    ]
+
+    DEFAULT_CSS = """
+    PromptInput {
+        height: auto;
+        min-height: 3;
+        max-height: 10;
+        border: round $foreground 30%;
+        padding: 0 1;
+        background: $background;
+        &:focus { border: round $border; }
+        &:ansi { background: ansi_default; }
+    }
+    """
+
+    @dataclass
+    class Submitted(Message):
+        """The owner pressed Enter; the text stays until the receiver clears it."""
+
+        prompt: PromptInput
+        text: str
+
+        @property
+        def control(self) -> PromptInput:
+            return self.prompt
+
+    @dataclass
+    class LeftUpwards(Message):
+        """Up was pressed on the first line of an empty prompt."""
+
+        prompt: PromptInput
+
+    def __init__(
+        self, text: str = "", *, placeholder: str = "", id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(text, placeholder=placeholder, id=id, classes=classes, highlight_cursor_line=False)
+
+    def action_submit(self) -> None:
+        line = self.document.get_line(self.cursor_location[0])
+        if line.endswith("\\") and self.cursor_at_end_of_line:
+            row = self.cursor_location[0]
+            self.replace("\n", (row, len(line) - 1), (row, len(line)))
+            return
+        self.post_message(self.Submitted(self, self.text))
+
+    def action_newline(self) -> None:
+        self.replace("\n", *self.selection)
+
+    def take(self, text: str) -> None:
+        """Remove a message that was received; what was typed after it stays."""
+        self.text = self.text.removeprefix(text)
+        self.move_cursor(self.document.end)
+
+    async def _on_key(self, event: events.Key) -> None:
+        # The two keys that act on the text are obeyed here, in the order in which keys arrive: the app would
+        # run their bindings ahead of, or behind, letters that still wait in this widget's queue.
+        actions = {bound.action for bound in self._bindings.key_to_bindings.get(event.key, ())}
+        if event.key == "up" and not self.text:
+            self.post_message(self.LeftUpwards(self))
+        elif "submit" in actions:
+            self.action_submit()
+        elif "newline" in actions:
+            self.action_newline()
+        else:
+            await super()._on_key(event)
+            return
+        event.prevent_default()
+        event.stop()

@@ -1,0 +1,103 @@
+"""Find words in all chats. Takes a search function; returns the place the owner picked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, OptionList
+from textual.widgets.option_list import Option
+
+from assistant.store.records import SearchHit
+
+ROLE_WORDS = {"user": "You", "assistant": "Assistant", "title": "Title", "system": "System"}
+
+
+class SearchScreen(ModalScreen[SearchHit | None]):
+    """Results appear while typing; the arrows move through them, Enter jumps there."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Close", id="search.close"),
+        Binding("down", "move(1)", "Next", show=False, id="search.next"),
+        Binding("up", "move(-1)", "Previous", show=False, id="search.previous"),
+    ]
+    DEFAULT_CSS = """
+    SearchScreen {
+        align: center middle;
+        & > Vertical {
+            width: 90; max-width: 96%; height: 80%;
+            border: round $border; padding: 1 2; background: $surface;
+        }
+        OptionList { height: 1fr; border: none; background: $surface; padding: 0; margin-top: 1; }
+        Label { color: $text-muted; }
+    }
+    """
+
+    def __init__(self, search: Callable[[str], Sequence[SearchHit]]) -> None:
+        super().__init__()
+        self._search = search
+        self._hits: Sequence[SearchHit] = ()
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Input(placeholder="Search all chats")
+            yield OptionList()
+            yield Label("Type to search · ↑ ↓ choose · Enter opens · Esc closes")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).can_focus = False
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        query = event.value.strip()
+        self._hits = self._search(query) if query else ()
+        results = self.query_one(OptionList)
+        results.clear_options()
+        results.add_options([Option(_label(hit)) for hit in self._hits])
+        if self._hits:
+            results.highlighted = 0
+        self.query_one(Label).update(_summary(query, len(self._hits)))
+
+    def on_input_submitted(self) -> None:
+        chosen = self.query_one(OptionList).highlighted
+        if chosen is not None:
+            self.dismiss(self._hits[chosen])
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._hits[event.option_index])
+
+    def action_move(self, step: int) -> None:
+        results = self.query_one(OptionList)
+        if step > 0:
+            results.action_cursor_down()
+        else:
+            results.action_cursor_up()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+def _summary(query: str, count: int) -> str:
+    if not query:
+        return "Type to search · ↑ ↓ choose · Enter opens · Esc closes"
+    return f"{count or 'Nothing'} found · ↑ ↓ choose · Enter opens · Esc closes"
+
+
+def _label(hit: SearchHit) -> Content:
+    """The hit with its matches, which the store encloses in « », in bold."""
+    pieces: list[tuple[str, str]] = [
+        (hit.chat_title or "Untitled", "bold"),
+        (f" · {hit.created[:10]}\n", "dim"),
+        (f"{ROLE_WORDS.get(hit.role, hit.role)}: ", "dim"),
+    ]
+    for number, part in enumerate(hit.snippet.replace("\n", " ").split("«")):
+        if number == 0:
+            pieces.append((part, ""))
+            continue
+        match, _, rest = part.partition("»")
+        pieces.extend([(match, "bold underline"), (rest, "")])
+    return Content.assemble(*pieces)

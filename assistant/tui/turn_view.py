@@ -1,0 +1,133 @@
+"""One message on the screen: a role word, its state in words, and the text. Knows turns and marks' labels."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Markdown, Static
+from textual.widgets.markdown import MarkdownStream
+
+from assistant.marks import describe
+from assistant.store.records import Mark, Turn
+
+STATE_WORDS = {"done": "", "streaming": "", "stopped": "stopped, partial answer kept", "lost": "cut off"}
+
+
+class TurnView(Vertical, can_focus=True):
+    """A message that can be focused, walked through and copied."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "screen.copy_message", "Copy", id="message.copy"),
+        Binding("up,ctrl+up", "screen.focus_message(-1)", "Previous", show=False, id="message.previous"),
+        Binding("down,ctrl+down", "screen.focus_message(1)", "Next", show=False, id="message.next"),
+        Binding("enter", "screen.focus_prompt", "Write", show=False, id="message.prompt"),
+    ]
+
+    DEFAULT_CSS = """
+    TurnView {
+        height: auto;
+        margin: 0 0 1 0;
+        padding: 0 1 0 2;
+        &:focus { padding: 0 1 0 1; border-left: outer $accent; }
+        .turn--head { color: $text-muted; height: auto; }
+        .turn--text { height: auto; }
+    }
+    """
+
+    def __init__(self, turn: Turn | None, role: str) -> None:
+        super().__init__(classes=f"-{role}")
+        self.turn = turn
+
+    @property
+    def text(self) -> str:
+        """The text as it should be copied."""
+        return self.turn.content if self.turn else ""
+
+
+class UserView(TurnView):
+    """What the owner wrote, shown literally."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.styled("You", "bold $text-primary"), classes="turn--head")
+        yield Static(Content(self.text), classes="turn--text")
+
+
+class AnswerView(TurnView):
+    """An answer as Markdown; grows while it is written, and can be marked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("+", "screen.mark('good')", "Good", id="answer.good", key_display="+"),
+        Binding("-", "screen.mark('bad')", "Bad", id="answer.bad", key_display="-"),
+        Binding("e", "screen.edit_answer", "Edit", id="answer.edit"),
+        Binding("x", "screen.mark('skip')", "Don't learn", id="answer.skip"),
+        Binding("u", "screen.undo_mark", "Undo", id="answer.undo"),
+        Binding("r", "screen.answer_again", "Again", id="answer.again"),
+    ]
+
+    DEFAULT_CSS = """
+    AnswerView {
+        Markdown { padding: 0; margin: 0; background: transparent; height: auto; }
+        MarkdownParagraph { margin: 0 0 1 0; }
+        MarkdownBlock:last-child { margin-bottom: 0; }
+    }
+    """
+
+    def __init__(self, turn: Turn | None, mark: Mark | None = None) -> None:
+        super().__init__(turn, "assistant")
+        self._mark = mark
+        self._stream: MarkdownStream | None = None
+        self._written = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static(self._head(), classes="turn--head")
+        yield Markdown(self.text, open_links=False, classes="turn--text")
+
+    @property
+    def text(self) -> str:
+        """What the answer says now: the correction if there is one, else what the model wrote."""
+        if self._mark is not None and self._mark.kind == "edit" and self._mark.text:
+            return self._mark.text
+        return self.turn.content if self.turn else self._written
+
+    async def write(self, piece: str) -> None:
+        """Append streamed Markdown."""
+        if self._stream is None:
+            self._stream = Markdown.get_stream(self.query_one(Markdown))
+        self._written += piece
+        await self._stream.write(piece)
+
+    async def finish(self, turn: Turn | None) -> None:
+        """The reply is complete; `turn` None means that it failed and what is shown was not saved."""
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+        self.turn = turn
+        if turn is not None and turn.content != self._written:
+            await self.query_one(Markdown).update(turn.content)
+        self.say("" if turn else "cut off" if self._written else "no answer")
+
+    async def show_mark(self, mark: Mark | None) -> None:
+        """Show the mark in force and, for a correction, the corrected text."""
+        before = self.text
+        self._mark = mark
+        if self.text != before:
+            await self.query_one(Markdown).update(self.text)
+        self.say("")
+
+    def say(self, activity: str) -> None:
+        """Show in words what is going on with this answer, for example "thinking… 2 s"."""
+        self.query_one(".turn--head", Static).update(self._head(activity))
+
+    def _head(self, activity: str = "") -> Content:
+        facts = [activity]
+        if self.turn is not None:
+            facts.append(STATE_WORDS.get(self.turn.state, self.turn.state))
+            facts.extend([", ".join(self.turn.adapters)] if self.turn.adapters else [])
+        if self._mark is not None:
+            facts.append(describe(self._mark.kind))
+        tail = "".join(f" · {fact}" for fact in facts if fact)
+        return Content.assemble(("Assistant", "bold $text-success"), (tail, "dim"))

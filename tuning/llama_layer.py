@@ -1,0 +1,147 @@
+"""One transformer layer of the llama family in torch, with LoRA on its seven matrices.
+
+Works in GGUF space: q and k rows are in llama.cpp's rotary order (neighbouring pairs), so that an adapter
+trained here is written as it is. The shared prefix runs through the layer once for all sequences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from tuning.examples import TuningError
+from tuning.weights import Weights
+
+MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+ARCHITECTURES = ("llama",)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Hyperparameters of the attention and the norms."""
+
+    heads: int
+    kv_heads: int
+    head_width: int
+    rope_base: float
+    norm_epsilon: float
+
+    @staticmethod
+    def of(weights: Weights) -> Geometry:
+        """Read them from the file. Raises TuningError for an architecture this module does not know."""
+        if weights.architecture not in ARCHITECTURES:
+            raise TuningError(f"layer-chain tuning does not support the architecture {weights.architecture!r}")
+        heads = int(weights.number("attention.head_count"))
+        width = int(weights.number("embedding_length"))
+        return Geometry(
+            heads=heads,
+            kv_heads=int(weights.number("attention.head_count_kv", heads)),
+            head_width=int(weights.number("attention.key_length", width // heads)),
+            rope_base=weights.number("rope.freq_base", 10000.0),
+            norm_epsilon=weights.number("attention.layer_norm_rms_epsilon", 1e-5),
+        )
+
+
+def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
+    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + epsilon) * weight
+
+
+class Layer:
+    """Frozen weights of layer `index` plus trainable A [rank, in] and B [out, rank] per matrix."""
+
+    def __init__(
+        self, weights: Weights, index: int, geometry: Geometry, *, rank: int, alpha: float, rng: np.random.Generator
+    ) -> None:
+        """Dequantise the layer; A is uniform with unit-variance outputs, B zero, so training starts at the base."""
+        self.index = index
+        self._geometry = geometry
+        self._scale = alpha / rank
+        self._weight = {
+            name: torch.from_numpy(weights.tensor(f"blk.{index}.{name}.weight")) for name in MATRICES
+        }
+        self._attn_norm = torch.from_numpy(weights.tensor(f"blk.{index}.attn_norm.weight"))
+        self._ffn_norm = torch.from_numpy(weights.tensor(f"blk.{index}.ffn_norm.weight"))
+        self.a: dict[str, torch.Tensor] = {}
+        self.b: dict[str, torch.Tensor] = {}
+        for name in MATRICES:
+            rows, columns = self._weight[name].shape
+            bound = math.sqrt(3.0 / columns)
+            start = rng.uniform(-bound, bound, size=(rank, columns)).astype(np.float32)
+            self.a[name] = torch.from_numpy(start).requires_grad_()
+            self.b[name] = torch.zeros(rows, rank, requires_grad=True)
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        return [*self.a.values(), *self.b.values()]
+
+    def tensors(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+        """The adapter of this layer by GGUF tensor name, as (A, B)."""
+        return {
+            f"blk.{self.index}.{name}.weight": (self.a[name].detach().numpy(), self.b[name].detach().numpy())
+            for name in MATRICES
+        }
+
+    def _linear(self, name: str, x: torch.Tensor, adapted: bool) -> torch.Tensor:
+        y = x @ self._weight[name].T
+        return y + (x @ self.a[name].T) @ self.b[name].T * self._scale if adapted else y
+
+    def _heads(self, x: torch.Tensor, heads: int, start: int, rotate: bool) -> torch.Tensor:
+        """[batch, tokens, heads·width] → [batch, heads, tokens, width], rotated from position `start` on."""
+        width = self._geometry.head_width
+        x = x.unflatten(-1, (heads, width))
+        if rotate:
+            frequency = self._geometry.rope_base ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
+            angle = torch.arange(start, start + x.shape[1], dtype=torch.float32)[:, None, None] * frequency
+            even, odd = x[..., 0::2], x[..., 1::2]
+            cos, sin = angle.cos(), angle.sin()
+            x = torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
+        return x.transpose(1, 2)
+
+    def forward(
+        self, prefix: torch.Tensor, own: torch.Tensor, rows: torch.Tensor | None, *, adapted: bool = True
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the layer over the shared prefix [S, width] and the padded sequences [N, T, width].
+
+        With `rows` (a boolean mask [N, T]) only those rows get past the attention: in the last layer
+        nothing else is needed, and `own` comes back as [rows, width]. `adapted` False is the base layer.
+        """
+        g, count, start = self._geometry, own.shape[0], prefix.shape[0]
+        normed_prefix = rms_norm(prefix, self._attn_norm, g.norm_epsilon)[None]
+        normed = rms_norm(own, self._attn_norm, g.norm_epsilon)
+
+        def project(name: str, x: torch.Tensor, heads: int, position: int, rotate: bool = True) -> torch.Tensor:
+            return self._heads(self._linear(name, x, adapted), heads, position, rotate)
+
+        key_prefix = project("attn_k", normed_prefix, g.kv_heads, 0)
+        value_prefix = project("attn_v", normed_prefix, g.kv_heads, 0, rotate=False)
+        key = torch.cat([key_prefix.expand(count, -1, -1, -1), project("attn_k", normed, g.kv_heads, start)], 2)
+        value = torch.cat(
+            [value_prefix.expand(count, -1, -1, -1), project("attn_v", normed, g.kv_heads, start, rotate=False)], 2
+        )
+        query = project("attn_q", normed, g.heads, start)
+        steps = own.shape[1]
+        mask = torch.cat(
+            [torch.ones(steps, start, dtype=torch.bool), torch.ones(steps, steps, dtype=torch.bool).tril()], 1
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
+        mixed = mixed.transpose(1, 2).flatten(2)
+        if rows is not None:
+            own, mixed = own[rows], mixed[rows]
+            return prefix, self._feed(own + self._linear("attn_output", mixed, adapted), adapted)
+        query_prefix = project("attn_q", normed_prefix, g.heads, 0)
+        mixed_prefix = functional.scaled_dot_product_attention(
+            query_prefix, key_prefix, value_prefix, is_causal=True, enable_gqa=True
+        )
+        mixed_prefix = mixed_prefix.transpose(1, 2).flatten(2)[0]
+        prefix = self._feed(prefix + self._linear("attn_output", mixed_prefix, adapted), adapted)
+        return prefix, self._feed(own + self._linear("attn_output", mixed, adapted), adapted)
+
+    def _feed(self, x: torch.Tensor, adapted: bool) -> torch.Tensor:
+        normed = rms_norm(x, self._ffn_norm, self._geometry.norm_epsilon)
+        gate = functional.silu(self._linear("ffn_gate", normed, adapted))
+        return x + self._linear("ffn_down", gate * self._linear("ffn_up", normed, adapted), adapted)

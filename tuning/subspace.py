@@ -1,0 +1,63 @@
+"""Where a backprop-free change may live: U for the residual it writes, V for the activations it reads.
+
+Both come from one forward pass. At the last hidden state the error signal of cross-entropy is known in
+closed form (softmax-weighted head rows minus the target's row), so nothing is differentiated.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tuning.answer_features import AnswerFeatures
+from tuning.head import Head
+
+
+def output_directions(features: AnswerFeatures, head: Head, rank: int) -> np.ndarray:
+    """U, float32 [width, rank]: the main directions of the error signal of what is taught.
+
+    Orthogonal columns as long as the residual stream's root mean square, so that numbers around 1 in the
+    core make a difference whatever the model's scale.
+    """
+    taught = np.concatenate([features.positions("fact"), features.positions("unknown")])
+    signal = error_signal(features, head, taught)
+    scale = np.sqrt(np.mean(features.h[taught] ** 2))
+    return np.ascontiguousarray(_principal(signal, rank) * scale, dtype=np.float32)
+
+
+def error_signal(features: AnswerFeatures, head: Head, positions: np.ndarray) -> np.ndarray:
+    """softmax · W − W[target] at these positions, with the norm's gains in W: float32 [B, width]."""
+    identity = np.eye(head.width, dtype=np.float32)
+    return head.glance(features.h[positions], identity).mean - head.rows(features.targets[positions])
+
+
+def input_directions(features: AnswerFeatures, rank: int, whiten: float | None) -> np.ndarray:
+    """V, float32 [feed-forward width, rank], scaled so that keys Vᵀa have unit variance on what is taught.
+
+    The main directions of the taught activations. With `whiten` λ they are chosen and read after
+    multiplication with (Σ_general + λ·mean eigenvalue)^-½, i.e. away from what general prompts use.
+    """
+    taught = np.concatenate([features.positions("fact"), features.positions("unknown")])
+    a = features.a[taught]
+    general = features.positions("general")
+    if whiten is None or not len(general):
+        v = _principal(a, rank)
+    else:
+        root = _inverse_root(features.a[general], whiten)
+        v = root @ _principal(a @ root, rank)
+    spread = np.sqrt(np.mean((a @ v) ** 2, axis=0))
+    return np.ascontiguousarray(v / np.maximum(spread, 1e-6), dtype=np.float32)
+
+
+def _principal(rows: np.ndarray, rank: int) -> np.ndarray:
+    """The first right singular vectors as columns; no more of them than there are."""
+    values, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+    chosen = vectors[:, ::-1][:, : min(rank, *rows.shape)]
+    # A sign convention, so that two builds of LAPACK agree on more than the subspace.
+    chosen = chosen * np.where(chosen[np.abs(chosen).argmax(axis=0), np.arange(chosen.shape[1])] < 0, -1.0, 1.0)
+    return np.ascontiguousarray(chosen, dtype=np.float32)
+
+
+def _inverse_root(rows: np.ndarray, whiten: float) -> np.ndarray:
+    values, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64) / len(rows))
+    values = np.maximum(values, 0.0)
+    return ((vectors / np.sqrt(values + whiten * values.mean())) @ vectors.T).astype(np.float32)
