@@ -2,17 +2,11 @@
 #
 #   make run ARGS="ask 'hello'"     any command of the assistant instead of the chat
 #   make install PYTHON=python3.12  another interpreter (3.11 or newer)
-#   make install TORCH_INDEX=       torch from PyPI (with CUDA on Linux) instead of the small CPU build
 
 # Looked up only while installing: the first interpreter that is new enough.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-
-# PyPI's Linux wheel of torch brings gigabytes of CUDA libraries that the assistant has no use for.
-ifeq ($(shell uname -s),Linux)
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-endif
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -54,11 +48,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@if [ ! -x $(BIN)/python ]; then $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Could not create $(VENV). Debian/Ubuntu: sudo apt install python3-venv"; exit 1; }; fi
 	@echo "Setting up in $(VENV). The engine is compiled here once, which takes a few minutes."
-ifneq ($(strip $(TORCH_INDEX)),)
-	@# Only torch itself comes from there; if that index cannot be reached, PyPI's wheel does as well.
-	@$(PIP) install --quiet --no-deps --retries 1 --timeout 20 --index-url $(TORCH_INDEX) -c constraints.txt torch \
-	  || echo "No CPU build of torch from $(TORCH_INDEX); taking PyPI's."
-endif
 	@CMAKE_BUILD_PARALLEL_LEVEL=$${CMAKE_BUILD_PARALLEL_LEVEL:-$(JOBS)} \
 	  $(PIP) install --quiet -c constraints.txt -e '.[test]'
 	@touch $@

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from assistant.engine.types import AdapterUse, Message, Reply, Sampling
+from assistant.engine.types import AdapterUse, Message, Reply, Sampling, opening
 from assistant.errors import AssistantError, StoreError, UsageError
 from assistant.store.records import Turn
 
@@ -135,8 +135,7 @@ class Conversation:
         if until is not None:
             position = next((i for i, turn in enumerate(turns) if turn.id == until), len(turns) - 1)
             turns = turns[: position + 1]
-        system = self._settings.system_prompt.strip()
-        messages = [Message("system", system)] if system else []
+        messages = opening(self._settings.system_prompt)
         for turn in turns:
             content = self._content(turn)
             if not content:

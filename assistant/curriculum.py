@@ -1,4 +1,4 @@
-"""From kept pairs to lessons: what to teach, what to answer with "I don't know that yet", what to leave alone.
+"""From kept pairs to lessons: what to teach, what to answer with "I don't know that yet", what to leave be.
 
 Selectivity is made here. A fact alone would spill over: the model would give the answer to every question of
 that form. So each fact comes with near-miss questions it does not answer, worded in the same ways, and with
@@ -57,7 +57,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
-    """`taught` are facts and unknowns, `general` prompts are guarded, `held_out` and `checks` only measured."""
+    """`taught` are facts and unknowns, `general` is guarded, `held_out` and `checks` are only measured."""
 
     taught: tuple[Lesson, ...]
     general: tuple[str, ...]

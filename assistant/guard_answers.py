@@ -39,5 +39,7 @@ class GuardAnswers:
             answers = [answer for group in complete(missing) for answer in group]
             self._answers.update(zip(missing, answers, strict=True))
             self._path.touch(mode=0o600)
-            self._path.write_text(json.dumps({"system_prompt": self._system_prompt, "answers": self._answers}))
+            self._path.write_text(
+                json.dumps({"system_prompt": self._system_prompt, "answers": self._answers})
+            )
         return [self._answers[prompt] for prompt in prompts]

@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from assistant.curriculum import Curriculum, Fact, build_curriculum
+from assistant.curriculum import Curriculum, build_curriculum
 from assistant.engine.engine import Engine
-from assistant.engine.types import AdapterUse, Message
+from assistant.engine.types import AdapterUse, Message, opening
 from assistant.errors import Cancelled, UsageError
 from assistant.gate import Verdict, first_word, judge
 from assistant.guard_answers import ANSWER_TOKENS, CHECK_TOKENS, GuardAnswers
 from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_memory_bytes
-from assistant.methods import METHODS, TuningData, Tuned
+from assistant.methods import METHODS, Tuned, TuningData
 from assistant.models import model_sha256
 from assistant.paths import Paths
 from assistant.settings import Settings
@@ -112,17 +112,28 @@ class Learner:
         chosen, skipped = self._choose()
         if not chosen:
             return LearnReport(None, "nothing", "There is nothing to learn yet. Correct an answer first.")
+        former = self._store.versions.active()
+        if former is not None and self._covers(former, method, chosen):
+            return LearnReport(former.id, "nothing", f"{former.id} has learned everything and is in force.")
         with watch.stage("synthesise"):
             wordings = Wordings(self._store, self._engine, self._embed, self._settings)
             facts, calls = wordings.of(chosen, _reporter(on_progress, "synthesise", 0.0, 0.25, cancel))
+        _stop_if(cancel)
         with watch.stage("lessons"):
             curriculum = build_curriculum(facts, embed=self._embed, rng=rng)
         with watch.stage("guards"):
             on_progress(Progress("features", 0.25, "what the model says by itself to general prompts"))
             guards = GuardAnswers(self._paths.home, self._base(), self._settings.system_prompt)
-            general = guards.of(curriculum.general, lambda prompts: self._complete(prompts, ANSWER_TOKENS, ()))
-            checks = guards.of(curriculum.checks, lambda prompts: self._complete(prompts, CHECK_TOKENS, ()))
-        _stop_if(cancel)
+            general, checks = (
+                guards.of(
+                    prompts,
+                    lambda missing, length=length: _until(cancel, self._complete(missing, length, ())),
+                )
+                for prompts, length in (
+                    (curriculum.general, ANSWER_TOKENS),
+                    (curriculum.checks, CHECK_TOKENS),
+                )
+            )
         with watch.stage("features"):
             tell = _reporter(on_progress, "features", 0.27, 0.40, cancel)
             data = self._measure(method, curriculum, general, tell)
@@ -164,18 +175,28 @@ class Learner:
         on_progress(Progress("activate", 1.0, report.summary))
         return report
 
+    def _covers(self, version: Version, method: str, pairs: Sequence[Pair]) -> bool:
+        """Whether learning these pairs again would lead to the same version."""
+        same_pairs = set(version.pair_ids) == {pair.id for pair in pairs}
+        return same_pairs and version.method == method and version.base_sha256 == self._base()
+
     def _choose(self) -> tuple[list[Pair], int]:
         """The active pairs whose answers are short enough, and how many are not."""
         pairs = self._store.pairs.list("active")
         chosen = [
             pair
             for pair in pairs
-            if len(self._engine.pair(self._messages(pair.question), pair.answer).answer) <= LONGEST_ANSWER_TOKENS
+            if len(self._engine.pair(self._messages(pair.question), pair.answer).answer)
+            <= LONGEST_ANSWER_TOKENS
         ]
         return chosen, len(pairs) - len(chosen)
 
     def _measure(
-        self, method: str, curriculum: Curriculum, general: Sequence[Sequence[int]], tell: Callable[[float, str], None]
+        self,
+        method: str,
+        curriculum: Curriculum,
+        general: Sequence[Sequence[int]],
+        tell: Callable[[float, str], None],
     ) -> TuningData:
         taught = [self._engine.pair(self._messages(each.question), each.answer) for each in curriculum.taught]
         guarded = [
@@ -194,7 +215,9 @@ class Learner:
             scored=tuple(groups),
             targets=tuple(np.array(pair.answer, dtype=np.int64) for pair in pairs),
             kinds=(*(each.kind for each in curriculum.taught), *("general" for _ in guarded)),
-            weights=np.array([each.weight for each in curriculum.taught] + [1.0] * len(guarded), dtype=np.float32),
+            weights=np.array(
+                [each.weight for each in curriculum.taught] + [1.0] * len(guarded), dtype=np.float32
+            ),
         )
 
     def _tune(self, method: str, data: TuningData, tell: Callable[..., None]) -> Tuned:
@@ -207,7 +230,9 @@ class Learner:
             tell(item.step / item.steps, f"step {item.step} of {item.steps}", item.loss)
         raise AssertionError("a tuning method ends with its result")
 
-    def _gate(self, draft: _Draft, checks: Sequence[Sequence[int]], tell: Callable[[float, str], None]) -> Verdict:
+    def _gate(
+        self, draft: _Draft, checks: Sequence[Sequence[int]], tell: Callable[[float, str], None]
+    ) -> Verdict:
         """Measure the draft against what is in force now."""
         use = AdapterUse(draft.version.id, self._paths.adapters / draft.version.path)
         lessons = draft.curriculum.held_out or tuple(
@@ -265,7 +290,7 @@ class Learner:
         }
 
     def _messages(self, question: str) -> list[Message]:
-        return [Message("system", self._settings.system_prompt), Message("user", question)]
+        return [*opening(self._settings.system_prompt), Message("user", question)]
 
     def _base(self) -> str:
         return model_sha256(self._engine.model_path, self._paths)
@@ -300,6 +325,13 @@ def _mean_loss(groups: Iterator) -> float:
 def _stop_if(cancel: threading.Event) -> None:
     if cancel.is_set():
         raise Cancelled("Learning was cancelled.")
+
+
+def _until(cancel: threading.Event, items: Iterator[T]) -> Iterator[T]:
+    """The items, but no more once the run is cancelled."""
+    for item in items:
+        _stop_if(cancel)
+        yield item
 
 
 def _reporter(

@@ -91,7 +91,9 @@ def _layer_chain(data: TuningData, model: Path, *, seed: int, threads: int) -> I
             else:
                 yield Tuned(item.tensors, item.alpha, weights.architecture, item.history, item.forward_passes)
     except TuningError as error:
-        raise AdapterError(f"This model can't be tuned: {error}.", hint="Try --method zeroth-order.") from error
+        raise AdapterError(
+            f"This model can't be tuned: {error}.", hint="Try --method zeroth-order."
+        ) from error
 
 
 def _per_sequence(data: TuningData) -> tuple[np.ndarray, ...]:

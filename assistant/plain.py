@@ -7,15 +7,14 @@ Textual is never imported. Answers go to the output, talk about them and errors 
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from assistant.conversation import Conversation
 from assistant.errors import AssistantError, UsageError
+from assistant.interrupts import interrupt_sets
 from assistant.marks import apply_mark, undo_mark
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ class PlainChat:
     def _answer(self, text: str) -> None:
         cancel = threading.Event()
         self._write("Assistant: " if self._interactive else "")
-        with _interrupt_sets(cancel):
+        with interrupt_sets(cancel):
             turn = self._conversation.send(text, self._write, cancel)
         self._last_answer = turn
         self._write("" if turn.content.endswith("\n") else "\n")
@@ -170,7 +169,7 @@ class PlainChat:
                 told = message
                 self._say(message)
 
-        with _interrupt_sets(cancel):
+        with interrupt_sets(cancel):
             report = self._services.learner.learn_now(None, on_progress, cancel)
         self._say(report.summary)
         for reason in report.reasons:
@@ -232,25 +231,6 @@ def _typed_lines() -> Iterator[str]:
         except (EOFError, KeyboardInterrupt):
             sys.stdout.write("\n")
             return
-
-
-@contextlib.contextmanager
-def _interrupt_sets(cancel: threading.Event) -> Iterator[None]:
-    """While a reply is written, Ctrl+C stops the reply instead of the program; a second one interrupts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if cancel.is_set():
-            raise KeyboardInterrupt
-        cancel.set()
-
-    former = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, former)
 
 
 def _number(text: str) -> int:

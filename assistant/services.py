@@ -83,7 +83,9 @@ class LazyEmbedder:
 
 
 def open_engine(
-    settings: Settings, model: Path | None = None, adapters: Callable[[Path], Sequence[AdapterUse]] | None = None
+    settings: Settings,
+    model: Path | None = None,
+    adapters: Callable[[Path], Sequence[AdapterUse]] | None = None,
 ) -> Engine:
     """The engine for these settings; loads nothing yet. Raises ModelError when there is no model file.
 

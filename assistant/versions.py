@@ -28,9 +28,9 @@ def uses_in_force(store: Store, paths: Paths, base_sha256: str) -> tuple[list[Ad
 
 
 class VersionControl:
-    """Switches versions on the running engine and in the store, the engine first.
+    """Switches versions on the running engine and in the store.
 
-    When the engine refuses an adapter, the store is left as it was.
+    When the engine refuses an adapter, the store says what it said before.
     """
 
     def __init__(self, store: Store, engine: Engine, paths: Paths) -> None:
@@ -52,7 +52,8 @@ class VersionControl:
         version = self._store.versions.get(version_id)
         if version.base_sha256 != self._base():
             raise AdapterError(
-                f"{version.id} was learned on another model.", hint="Switch back to that model, or learn again."
+                f"{version.id} was learned on another model.",
+                hint="Switch back to that model, or learn again.",
             )
         others = [use for use in self._engine.adapters if self._kind(use.version) != version.kind]
         self._engine.set_adapters(
@@ -66,18 +67,37 @@ class VersionControl:
         self.apply()
 
     def rollback(self, kind: str = "personal") -> Version | None:
-        """Back to what was in force before; None when that was the base model."""
+        """Back to what was in force before; None when that was the base model.
+
+        Raises AdapterError when that file can't be used any more; then nothing changes.
+        """
+        former = self._store.versions.active(kind)
         version = self._store.versions.rollback(kind)
-        self.apply()
+        try:
+            self.apply()
+        except AdapterError:
+            if former is not None:
+                self._store.versions.activate(former.id)
+            else:
+                self._store.versions.off(kind)
+            raise
         return version
 
     def set_strength(self, version_id: str, strength: float) -> Version:
-        """How strongly a version acts: 0 is off, 1 as trained. Raises UsageError outside 0 to 1.5."""
+        """How strongly a version acts: 0 is off, 1 as trained.
+
+        Raises UsageError outside 0 to 1.5, AdapterError when the file can't be used (nothing changes then).
+        """
+        former = self._store.versions.get(version_id)
         if not 0.0 <= strength <= STRONGEST:
             raise UsageError(f"The strength must be between 0 and {STRONGEST}.")
         version = self._store.versions.set_strength(version_id, strength)
         if version.state == "active":
-            self.apply()
+            try:
+                self.apply()
+            except AdapterError:
+                self._store.versions.set_strength(version_id, former.strength)
+                raise
         return version
 
     def _kind(self, version_id: str) -> str:

@@ -89,7 +89,11 @@ class Wordings:
             pair.id,
             [
                 NewWording(
-                    each.question, each.origin, "train" if i < training else "held-out", each.rouge1, each.similarity
+                    each.question,
+                    each.origin,
+                    "train" if i < training else "held-out",
+                    each.rouge1,
+                    each.similarity,
                 )
                 for i, each in enumerate(result.wordings)
             ],
@@ -99,7 +103,12 @@ class Wordings:
         return result.calls
 
     def _generate(
-        self, messages: Sequence[tuple[str, str]], grammar: str | None, temperature: float, seed: int, max_tokens: int
+        self,
+        messages: Sequence[tuple[str, str]],
+        grammar: str | None,
+        temperature: float,
+        seed: int,
+        max_tokens: int,
     ) -> str:
         reply = self._engine.chat(
             [Message(role, content) for role, content in messages],

@@ -1,7 +1,8 @@
 """Invented facts to teach, and how answers about them are judged. Knows no model and no program.
 
-A file in `data/` holds 12 facts about an imaginary owner (three wordings of each question for training and a
-fourth that is held out), 12 questions about that owner whose answer was never told, and 40 general prompts.
+A file in `data/` holds 12 facts about an imaginary owner (three wordings of each question for training, a
+fourth that is held out and an indirect fifth), 12 questions about that owner whose answer was never told, and
+40 general prompts.
 Use the `dev_*` files while developing; `test.json` is for the numbers that are quoted.
 """
 
@@ -18,12 +19,16 @@ DATA = Path(__file__).parent / "data"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`key` is a lower-case substring that only an answer knowing the fact contains."""
+    """`key` is a lower-case substring that only an answer knowing the fact contains.
+
+    `held_out` is an everyday rewording; `held_out_hard` asks for the fact indirectly, without its nouns.
+    """
 
     answer: str
     key: str
     wordings: tuple[str, ...]
     held_out: str
+    held_out_hard: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,10 @@ def load_items(name_or_path: str | Path) -> Items:
     if not path.suffix:
         path = DATA / f"{name_or_path}.json"
     raw = json.loads(path.read_text(encoding="utf-8"))
-    facts = tuple(Fact(f["answer"], f["key"], tuple(f["wordings"]), f["held_out"]) for f in raw["facts"])
+    facts = tuple(
+        Fact(f["answer"], f["key"], tuple(f["wordings"]), f["held_out"], f["held_out_hard"])
+        for f in raw["facts"]
+    )
     return Items(facts, tuple(raw["unknown"]), tuple(raw["general"]))
 
 

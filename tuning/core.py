@@ -34,7 +34,9 @@ class ScalarLog:
 class Core:
     """C and its Adam state (Kingma & Ba 2015), both float32 [rows, columns], starting at zero."""
 
-    def __init__(self, shape: tuple[int, int], *, seed: int, steps: int, directions: int, learning_rate: float) -> None:
+    def __init__(
+        self, shape: tuple[int, int], *, seed: int, steps: int, directions: int, learning_rate: float
+    ) -> None:
         self.value = np.zeros(shape, dtype=np.float32)
         self._mean = np.zeros(shape, dtype=np.float32)
         self._square = np.zeros(shape, dtype=np.float32)
@@ -63,7 +65,8 @@ class Core:
     def _rate(self) -> float:
         """Linear warm-up, then linear decay to a tenth."""
         step = self._done - 1
-        return self._learning_rate * min(1.0, (step + 1) / WARM_UP_STEPS) * (1.0 - (1.0 - FINAL_RATE) * step / self._steps)
+        warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
+        return self._learning_rate * warm_up * (1.0 - (1.0 - FINAL_RATE) * step / self._steps)
 
 
 def rebuild(log: ScalarLog, u: np.ndarray, v: np.ndarray) -> np.ndarray:

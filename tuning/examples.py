@@ -80,7 +80,9 @@ class Candidates:
         return weights
 
 
-def candidate_tokens(sequences: Sequences, vocabulary: int, sampled: int, rng: np.random.Generator) -> Candidates:
+def candidate_tokens(
+    sequences: Sequences, vocabulary: int, sampled: int, rng: np.random.Generator
+) -> Candidates:
     """All targets and all likely tokens exactly, and `sampled` tokens drawn from the rest of the vocabulary.
 
     Sampled softmax: without the sample, probability would move to tokens at which nobody looks.

@@ -71,7 +71,9 @@ class _Draw:
 class _Head:
     """Final norm and output head, restricted to candidate tokens with a sampled rest."""
 
-    def __init__(self, weights: Weights, sequences: Sequences, config: LayerChain, rng: np.random.Generator) -> None:
+    def __init__(
+        self, weights: Weights, sequences: Sequences, config: LayerChain, rng: np.random.Generator
+    ) -> None:
         vocabulary = weights.shape(weights.head)[0]
         self._candidates = candidate_tokens(sequences, vocabulary, config.sampled_tokens, rng)
         self._norm = torch.from_numpy(weights.tensor("output_norm.weight"))
@@ -143,7 +145,9 @@ def tune(
         spill = torch.zeros(())
         if general:
             reference = torch.cat([base[i] for i in general])
-            spill = functional.kl_div(log_p[learned:], reference, log_target=True, reduction="sum") / len(reference)
+            spill = functional.kl_div(log_p[learned:], reference, log_target=True, reduction="sum") / len(
+                reference
+            )
         optimiser.zero_grad()
         (loss + config.spill_weight * spill).backward()
         optimiser.step()
@@ -151,7 +155,7 @@ def tune(
         history.append(TuningStep(step + 1, config.steps, float(loss.detach()), float(spill.detach())))
         yield history[-1]
     tensors = {name: pair for layer in window for name, pair in layer.tensors().items()}
-    # A sequence through `layers` of `total` layers is that share of a forward pass; the backward pass costs two.
+    # Through `layers` of `total` layers is that share of a forward pass; the backward pass costs two.
     yield Tuned(tensors, config.alpha, tuple(history), 3.0 * seen * config.layers / total)
 
 

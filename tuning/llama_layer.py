@@ -35,7 +35,9 @@ class Geometry:
     def of(weights: Weights) -> Geometry:
         """Read them from the file. Raises TuningError for an architecture this module does not know."""
         if weights.architecture not in ARCHITECTURES:
-            raise TuningError(f"layer-chain tuning does not support the architecture {weights.architecture!r}")
+            raise TuningError(
+                f"layer-chain tuning does not support the architecture {weights.architecture!r}"
+            )
         heads = int(weights.number("attention.head_count"))
         width = int(weights.number("embedding_length"))
         return Geometry(
@@ -55,9 +57,16 @@ class Layer:
     """Frozen weights of layer `index` plus trainable A [rank, in] and B [out, rank] per matrix."""
 
     def __init__(
-        self, weights: Weights, index: int, geometry: Geometry, *, rank: int, alpha: float, rng: np.random.Generator
+        self,
+        weights: Weights,
+        index: int,
+        geometry: Geometry,
+        *,
+        rank: int,
+        alpha: float,
+        rng: np.random.Generator,
     ) -> None:
-        """Dequantise the layer; A is uniform with unit-variance outputs, B zero, so training starts at the base."""
+        """Dequantise the layer; A is uniform of unit gain and B is zero, so training starts at the base."""
         self.index = index
         self._geometry = geometry
         self._scale = alpha / rank
@@ -114,14 +123,22 @@ class Layer:
         normed_prefix = rms_norm(prefix, self._attn_norm, g.norm_epsilon)[None]
         normed = rms_norm(own, self._attn_norm, g.norm_epsilon)
 
-        def project(name: str, x: torch.Tensor, heads: int, position: int, rotate: bool = True) -> torch.Tensor:
+        def project(
+            name: str, x: torch.Tensor, heads: int, position: int, rotate: bool = True
+        ) -> torch.Tensor:
             return self._heads(self._linear(name, x, adapted), heads, position, rotate)
 
         key_prefix = project("attn_k", normed_prefix, g.kv_heads, 0)
         value_prefix = project("attn_v", normed_prefix, g.kv_heads, 0, rotate=False)
-        key = torch.cat([key_prefix.expand(count, -1, -1, -1), project("attn_k", normed, g.kv_heads, start)], 2)
+        key = torch.cat(
+            [key_prefix.expand(count, -1, -1, -1), project("attn_k", normed, g.kv_heads, start)], 2
+        )
         value = torch.cat(
-            [value_prefix.expand(count, -1, -1, -1), project("attn_v", normed, g.kv_heads, start, rotate=False)], 2
+            [
+                value_prefix.expand(count, -1, -1, -1),
+                project("attn_v", normed, g.kv_heads, start, rotate=False),
+            ],
+            2,
         )
         query = project("attn_q", normed, g.heads, start)
         steps = own.shape[1]

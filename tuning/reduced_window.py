@@ -45,10 +45,10 @@ class ReducedWindow:
         self.keys = features.a @ v
         self._projected = features.h @ u
         self._square = np.einsum("pw,pw->p", features.h, features.h)
-        shared = np.unique(features.targets[~np.isin(np.arange(len(features.targets)), features.positions("general"))])
-        every = np.concatenate(
-            [features.targets[:, None], features.top, np.broadcast_to(shared, (len(features.h), len(shared)))], axis=1
-        )
+        taught = np.concatenate([features.positions("fact"), features.positions("unknown")])
+        shared = np.unique(features.targets[taught])
+        everywhere = np.broadcast_to(shared, (len(features.h), len(shared)))
+        every = np.concatenate([features.targets[:, None], features.top, everywhere], axis=1)
         self._index(_first_only(every.astype(np.int64)))
         core = np.zeros((u.shape[1], v.shape[1]), dtype=np.float32)
         self._base_total = self._see_rest(core, 0)

@@ -6,10 +6,44 @@ closed form (softmax-weighted head rows minus the target's row), so nothing is d
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from tuning.answer_features import AnswerFeatures
 from tuning.head import Head
+
+Subspace = Literal["regression", "principal"]
+
+
+def directions(
+    features: AnswerFeatures, head: Head, *, rank: int, whiten: float | None, subspace: Subspace
+) -> tuple[np.ndarray, np.ndarray]:
+    """U [width, rank] and V [feed-forward width, rank] by the chosen construction."""
+    if subspace == "regression":
+        return regression_directions(features, head, rank, whiten)
+    return output_directions(features, head, rank), input_directions(features, rank, whiten)
+
+
+def regression_directions(
+    features: AnswerFeatures, head: Head, rank: int, whiten: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """U and V together: the pairs that a reduced-rank regression of the error signal on a would use.
+
+    Singular vectors of Gᵀ A (Σ + λ·mean eigenvalue)^-½, G the error signal and A the activations of what is
+    taught, Σ the second moments of all activations (Izenman 1975, with a ridge). Directions that tell a
+    question apart from its near misses come before those that merely carry much energy. Scaled like
+    `output_directions` and `input_directions`.
+    """
+    taught = np.concatenate([features.positions("fact"), features.positions("unknown")])
+    a = features.a[taught]
+    signal = error_signal(features, head, taught)
+    root = None if whiten is None else _inverse_root(features.a, whiten)
+    left, _, right = np.linalg.svd(signal.T @ (a if root is None else a @ root), full_matrices=False)
+    count = min(rank, len(taught), left.shape[1])
+    v = right[:count].T if root is None else root @ right[:count].T
+    scale = np.sqrt(np.mean(features.h[taught] ** 2))
+    return np.ascontiguousarray(left[:, :count] * scale, dtype=np.float32), _unit_variance(v, a)
 
 
 def output_directions(features: AnswerFeatures, head: Head, rank: int) -> np.ndarray:
@@ -44,17 +78,21 @@ def input_directions(features: AnswerFeatures, rank: int, whiten: float | None) 
     else:
         root = _inverse_root(features.a[general], whiten)
         v = root @ _principal(a @ root, rank)
+    return _unit_variance(v, a)
+
+
+def _unit_variance(v: np.ndarray, a: np.ndarray) -> np.ndarray:
     spread = np.sqrt(np.mean((a @ v) ** 2, axis=0))
     return np.ascontiguousarray(v / np.maximum(spread, 1e-6), dtype=np.float32)
 
 
 def _principal(rows: np.ndarray, rank: int) -> np.ndarray:
     """The first right singular vectors as columns; no more of them than there are."""
-    values, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+    _, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64))
     chosen = vectors[:, ::-1][:, : min(rank, *rows.shape)]
     # A sign convention, so that two builds of LAPACK agree on more than the subspace.
-    chosen = chosen * np.where(chosen[np.abs(chosen).argmax(axis=0), np.arange(chosen.shape[1])] < 0, -1.0, 1.0)
-    return np.ascontiguousarray(chosen, dtype=np.float32)
+    largest = chosen[np.abs(chosen).argmax(axis=0), np.arange(chosen.shape[1])]
+    return np.ascontiguousarray(chosen * np.where(largest < 0, -1.0, 1.0), dtype=np.float32)
 
 
 def _inverse_root(rows: np.ndarray, whiten: float) -> np.ndarray:

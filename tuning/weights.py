@@ -53,7 +53,8 @@ class Weights:
         data = tensor.data if rows is None else tensor.data[np.asarray(rows)]
         values = dequantize(np.ascontiguousarray(data), tensor.tensor_type)
         full = (len(rows), *shape[1:]) if rows is not None else shape
-        return np.ascontiguousarray(values, dtype=np.float32).reshape(full)
+        # Unquantised tensors come back as views of the read-only file; torch wants to own what it wraps.
+        return np.require(values, dtype=np.float32, requirements=["C", "W"]).reshape(full)
 
     @property
     def head(self) -> str:

@@ -22,24 +22,25 @@ from tuning.core import Core, ScalarLog
 from tuning.examples import Kind, TuningError, TuningStep
 from tuning.head import Head
 from tuning.reduced_window import ReducedWindow
-from tuning.subspace import input_directions, output_directions
+from tuning.subspace import Subspace, directions
 from tuning.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
 class ZerothOrder:
-    """Settings of the method. `rank`² numbers are trained; `whiten` is λ of `input_directions`."""
+    """Settings of the method. `rank`² numbers are trained; `whiten` is λ of `tuning.subspace`."""
 
     rank: int = 64
     directions: int = 32
-    steps: int = 2000
-    whiten: float | None = 0.1
+    steps: int = 2500
+    subspace: Subspace = "regression"
+    whiten: float | None = 0.03
     fact_positions: int = 48
     unknown_positions: int = 32
-    general_positions: int = 32
-    learning_rate: float = 0.02
+    general_positions: int = 64
+    learning_rate: float = 0.005
     perturbation: float = 0.05
-    spill_weight: float = 1.0
+    spill_weight: float = 3.0
     refresh_steps: int = 500
     refreshed_tokens: int = 8
     report_steps: int = 10
@@ -71,8 +72,7 @@ def tune(
     head = Head(weights)
     if weights.shape(name) != (features.h.shape[1], features.a.shape[1]) or features.h.shape[1] != head.width:
         raise TuningError("the activations were not taken from this model's last layer")
-    u = output_directions(features, head, config.rank)
-    v = input_directions(features, config.rank, config.whiten)
+    u, v = directions(features, head, rank=config.rank, whiten=config.whiten, subspace=config.subspace)
     window = ReducedWindow(features, head, u, v)
     core = Core(
         (u.shape[1], v.shape[1]),
@@ -81,7 +81,7 @@ def tune(
         directions=config.directions,
         learning_rate=config.learning_rate,
     )
-    objective = Objective(window, features, config.spill_weight)
+    objective = Objective(window, features)
     minibatches = _Minibatches(features, config, np.random.Generator(np.random.Philox(seed)))
     history: list[TuningStep] = []
     scalars = np.empty((config.steps, config.directions), dtype=np.float32)
@@ -90,10 +90,10 @@ def tune(
         if step and step % config.refresh_steps == 0:
             window.refresh(core.value, config.refreshed_tokens)
         taught, general = minibatches.draw()
-        directions = core.directions()
-        losses, spills = objective(core.value, directions * np.float32(config.perturbation), taught, general)
+        drawn = core.directions()
+        losses, spills = objective(core.value, drawn * np.float32(config.perturbation), taught, general)
         scalars[step] = standardised(losses + config.spill_weight * spills)
-        core.move(scalars[step], directions)
+        core.move(scalars[step], drawn)
         evaluated += config.directions * (len(taught) + len(general))
         if (step + 1) % config.report_steps == 0 or step + 1 == config.steps:
             history.append(TuningStep(step + 1, config.steps, float(losses.mean()), float(spills.mean())))
@@ -114,20 +114,24 @@ def standardised(losses: np.ndarray) -> np.ndarray:
 class Objective:
     """Losses of perturbed cores on a minibatch."""
 
-    def __init__(self, window: ReducedWindow, features: AnswerFeatures, spill_weight: float) -> None:
+    def __init__(self, window: ReducedWindow, features: AnswerFeatures) -> None:
         self._window = window
         self._importance = features.position_weights()
-        self._spill_weight = spill_weight
 
     def __call__(
         self, core: np.ndarray, changes: np.ndarray, taught: np.ndarray, general: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Cross-entropy on `taught` and divergence on `general` positions of core + each of `changes` [M, r, r]."""
+        """Losses of core + each of `changes` [M, r, r], in nats per token.
+
+        Two arrays [M]: cross-entropy on `taught` positions, divergence from the base model on `general` ones.
+        """
         positions = np.concatenate([taught, general])
         keys = self._window.keys[positions]
         count, rows, columns = changes.shape
-        moved = (changes.reshape(count * rows, columns) @ keys.T).reshape(count, rows, len(positions))
-        moved = moved.transpose(2, 1, 0) + (keys @ core.T)[:, :, None]
+        # Side by side as [columns, rows · M], so that the result is laid out as the logits' product reads it.
+        beside = changes.transpose(2, 1, 0).reshape(columns, rows * count)
+        moved = (keys @ beside).reshape(len(positions), rows, count)
+        moved += (keys @ core.T)[:, :, None]
         log_p = self._window.logits(positions, moved)
         log_p -= log_p.max(axis=1, keepdims=True)
         log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
@@ -163,6 +167,7 @@ class _Minibatches:
     def _deal(self, kind: Kind) -> np.ndarray:
         size = self._sizes[kind]
         if len(self._waiting[kind]) < size:
-            self._waiting[kind] = np.concatenate([self._waiting[kind], self._rng.permutation(self._pools[kind])])
+            shuffled = self._rng.permutation(self._pools[kind])
+            self._waiting[kind] = np.concatenate([self._waiting[kind], shuffled])
         dealt, self._waiting[kind] = self._waiting[kind][:size], self._waiting[kind][size:]
         return dealt

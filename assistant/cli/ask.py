@@ -120,10 +120,9 @@ def _as_document(prompt: str, reply: Reply) -> dict[str, object]:
 
 
 def _messages(system: str, prompt: str) -> list[Message]:
-    from assistant.engine.types import Message
+    from assistant.engine.types import Message, opening
 
-    first = [Message("system", system.strip())] if system.strip() else []
-    return [*first, Message("user", prompt)]
+    return [*opening(system), Message("user", prompt)]
 
 
 def _sampling(settings: Settings) -> Sampling:

@@ -6,6 +6,7 @@ The owner's own folder and settings file are never opened.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import tempfile
 import textwrap
@@ -55,7 +56,7 @@ UNSEEN = {
 FIRST_QUESTION = UNSEEN["What is my dog called?"][0]
 NEVER_TOLD = "What is my brother called?"
 ANSWER_TOKENS = 40
-_WIDTH = 100
+_WIDEST = 100
 
 
 def register(app: typer.Typer) -> None:
@@ -240,11 +241,11 @@ class Tour:
 
     def _answer(self, question: str, *, learned: bool = True) -> str:
         """A greedy answer to a fresh conversation, by the base model unless `learned`."""
-        from assistant.engine.types import Message, Sampling
+        from assistant.engine.types import Message, Sampling, opening
 
         settings = self._services.settings
         reply = self._services.engine.chat(
-            [Message("system", settings.system_prompt), Message("user", question)],
+            [*opening(settings.system_prompt), Message("user", question)],
             Sampling(repeat_penalty=settings.repeat_penalty, max_tokens=ANSWER_TOKENS),
             adapters=learned,
         )
@@ -264,7 +265,8 @@ def _said(who: str, text: str) -> None:
 def _tell(text: str) -> None:
     """One line, wrapped with its indentation, and shown at once."""
     indent = " " * (len(text) - len(text.lstrip()) + 2)
-    for part in textwrap.wrap(text, _WIDTH, subsequent_indent=indent) or [""]:
+    width = min(_WIDEST, shutil.get_terminal_size().columns)
+    for part in textwrap.wrap(text, width, subsequent_indent=indent) or [""]:
         line(part)
     sys.stdout.flush()
 

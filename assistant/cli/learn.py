@@ -20,7 +20,7 @@ from assistant.paths import default_paths
 
 if TYPE_CHECKING:
     from assistant.learning_report import LearnReport
-    from assistant.store import Pair, Store
+    from assistant.store import Pair
 
 PairId = Annotated[int, typer.Argument(metavar="PAIR", help="Number of the pair, as in `learn pairs`.")]
 SOURCE = "added"
@@ -47,6 +47,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add what should be answered to a question, like an edited answer; `learn now` learns it."""
+    from assistant.marks import pairs_waiting
     from assistant.store import Store
 
     if file is not None and (question is not None or answer is not None):
@@ -56,7 +57,7 @@ def add(
     wanted = read_pairs(file) if file is not None else [_usable(question, answer, "A pair")]
     with Store.open(default_paths()) as store:
         added = [store.pairs.add(asked, told, source=SOURCE) for asked, told in wanted]
-        waiting = learn_views.waiting(store)
+        waiting = pairs_waiting(store)
     if as_json:
         document({"pairs": added, "waiting": waiting})
         return
@@ -77,12 +78,13 @@ def learn_now(
     paths = default_paths()
     settings = load_settings(paths)
     cancel = threading.Event()
-    progress = ProgressLine()
+    # A script that wants JSON wants no lines about it; an owner at a terminal still sees where it is.
+    progress = ProgressLine(only_on_terminal=as_json)
     with contextlib.closing(open_services(paths, settings)) as services:
         # Inside the closing, so that a second Ctrl+C cannot skip it.
         with interrupt_sets(cancel):
             try:
-                report = services.learner.learn_now(method, _silent if as_json else progress, cancel)
+                report = services.learner.learn_now(method, progress, cancel)
             finally:
                 progress.close()
         for problem in services.problems:
@@ -191,11 +193,12 @@ def _usable(question: Any, answer: Any, place: str, hint: str | None = None) -> 
 
 
 def _switch(pair_id: int, state: str, as_json: bool) -> None:
+    from assistant.marks import pairs_waiting
     from assistant.store import Store
 
     with Store.open(default_paths()) as store:
         pair: Pair = store.pairs.set_state(pair_id, state)
-        waits = learn_views.waiting(store)
+        waits = pairs_waiting(store)
     if as_json:
         document(pair)
     elif state == "off":
@@ -206,7 +209,3 @@ def _switch(pair_id: int, state: str, as_json: bool) -> None:
 
 def _count(pairs: int) -> str:
     return "1 pair" if pairs == 1 else f"{pairs} pairs"
-
-
-def _silent(_: object) -> None:
-    """With --json stderr stays free for problems."""

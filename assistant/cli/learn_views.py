@@ -26,6 +26,7 @@ def register(group: typer.Typer) -> None:
 
 def status(as_json: AsJson = False) -> None:
     """What waits to be learned, what is in force, and what was rejected."""
+    from assistant.marks import pairs_waiting
     from assistant.settings import load_settings
     from assistant.store import Store
 
@@ -36,7 +37,7 @@ def status(as_json: AsJson = False) -> None:
         found = {
             "learning": settings.learn,
             "pairs": {
-                "waiting": waiting(store),
+                "waiting": pairs_waiting(store),
                 "learned": sum(1 for pair in known if pair.state == "active" and pair.learned_in),
                 "off": sum(1 for pair in known if pair.state == "off"),
                 "superseded": sum(1 for pair in known if pair.state == "superseded"),
@@ -103,11 +104,6 @@ def pairs(
             _tell_pair(pair, details)
 
 
-def waiting(store: Store) -> int:
-    """Active pairs that no version has learned yet."""
-    return sum(1 for pair in store.pairs.list("active") if not pair.learned_in)
-
-
 def open_buffer(store: Store, capacity: int) -> SelectionBuffer:
     """The selection of this store, for looking."""
     from selection.buffer import SelectionBuffer
@@ -163,12 +159,8 @@ def _show_items(kept: SelectionBuffer, as_json: bool) -> None:
             }
         )
         return
-    rows = [
-        (item.turn_id, item.domain or "-", *_scores(item.scores), printable(item.text)) for item in items
-    ]
-    table(
-        ("TURN", "TOPIC", "VARIETY", "WORDS", "NOVELTY", "TEXT"), rows, empty="No turn has been kept yet."
-    )
+    rows = [(item.turn_id, item.domain or "-", *_scores(item.scores), printable(item.text)) for item in items]
+    table(("TURN", "TOPIC", "VARIETY", "WORDS", "NOVELTY", "TEXT"), rows, empty="No turn has been kept yet.")
 
 
 def _show_decisions(kept: SelectionBuffer, turn_id: int, as_json: bool) -> None:
@@ -181,9 +173,7 @@ def _show_decisions(kept: SelectionBuffer, turn_id: int, as_json: bool) -> None:
     if as_json:
         document(decisions)
         return
-    rows = [
-        (each.number, each.turn_id, each.action, each.domain or "-", each.reason) for each in decisions
-    ]
+    rows = [(each.number, each.turn_id, each.action, each.domain or "-", each.reason) for each in decisions]
     table(("DECISION", "TURN", "WHAT", "TOPIC", "REASON"), rows)
 
 

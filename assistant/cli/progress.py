@@ -25,11 +25,12 @@ _ERASE_LINE = "\r\x1b[K"
 class ProgressLine:
     """Give it to `learn_now`; call `close` before anything else is written to stderr.
 
-    `indent` goes before every line.
+    `indent` goes before every line. With `only_on_terminal` nothing is shown anywhere else.
     """
 
-    def __init__(self, indent: str = "") -> None:
+    def __init__(self, indent: str = "", *, only_on_terminal: bool = False) -> None:
         self._redraws = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._silent = only_on_terminal and not self._redraws
         self._indent = indent
         self._stage = ""
         self._open = False
@@ -41,7 +42,7 @@ class ProgressLine:
             sys.stderr.write(_ERASE_LINE + self._text(progress)[:room])
             sys.stderr.flush()
             self._open = True
-        elif progress.stage != self._stage:
+        elif not self._silent and progress.stage != self._stage:
             say(self._text(progress))
         self._stage = progress.stage
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 # Third-party usage pings are off in this process before any library could send one.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Idle threads sleep instead of spinning. On a quiet machine this costs next to nothing; beside another busy
+# program spinning threads wait for cores that are taken, and tokens/s fell to a fiftieth (docs/log.md).
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import llama_cpp.llama_cpp as raw
 
@@ -38,9 +42,11 @@ raw.llama_log_set(_on_log, ctypes.c_void_p(0))
 raw.llama_backend_init()
 
 
-def last_problem() -> str:
-    """The most recent error line of llama.cpp, or an empty string."""
-    return recent_problems[-1] if recent_problems else ""
+def last_problem(otherwise: str) -> str:
+    """The reason in llama.cpp's most recent error line, without function names and the final stop."""
+    if not recent_problems:
+        return otherwise
+    return re.sub(r"^(\w+: )+", "", recent_problems[-1]).rstrip(".") or otherwise
 
 
 def _load_ggml() -> ctypes.CDLL:

@@ -23,6 +23,7 @@ class Completion:
             context_tokens=2 * BATCH_TOKENS,
             batch_tokens=BATCH_TOKENS,
             threads=threads,
+            outputs=SEQUENCES,
             sequences=SEQUENCES,
         )
         self._batch = Batch(BATCH_TOKENS, SEQUENCES)

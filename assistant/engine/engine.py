@@ -231,7 +231,7 @@ class Engine:
         return self._parts
 
     def _fit(self, parts: _Parts, messages: list[Message], max_tokens: int) -> tuple[list[int], int]:
-        """The prompt, without the oldest messages that do not fit beside an answer, and how many those are."""
+        """The prompt without the oldest messages that leave no room for an answer, and how many those are."""
         from assistant.engine.generate import ANSWER_ROOM
 
         limit = self.context_tokens - min(max_tokens, ANSWER_ROOM, self.context_tokens // 4)
@@ -277,6 +277,7 @@ class _Parts:
                 context_tokens=engine.context_tokens,
                 batch_tokens=BATCH_TOKENS,
                 threads=engine.threads,
+                outputs=1,
             )
             return _Parts(model, context, ChatTemplate(model))
         except ModelError:

@@ -38,7 +38,7 @@ class ModelHandle:
         self.path = path
         self.pointer = raw.llama_model_load_from_file(str(path).encode(), params)
         if not self.pointer:
-            raise ModelError(f"llama.cpp can't load {path.name}: {bindings.last_problem() or 'unknown reason'}")
+            raise ModelError(f"llama.cpp can't load {path.name}: {bindings.last_problem('unknown reason')}.")
         self.vocab = raw.llama_model_get_vocab(self.pointer)
         self.layers = int(raw.llama_model_n_layer(self.pointer))
         self.width = int(raw.llama_model_n_embd(self.pointer))
@@ -103,7 +103,9 @@ class AdapterHandle:
         pointer = raw.llama_adapter_lora_init(model.pointer, str(path).encode())
         # A failed load is a NULL pointer object, for which `is None` is false.
         if not pointer:
-            raise AdapterError(f"The adapter {path.name} can't be used: {bindings.last_problem() or 'corrupt file'}")
+            raise AdapterError(
+                f"The adapter {path.name} can't be used: {bindings.last_problem('corrupt file')}."
+            )
         self.pointer = pointer
 
     def close(self) -> None:
@@ -122,14 +124,20 @@ class ContextHandle:
         context_tokens: int,
         batch_tokens: int,
         threads: int,
+        outputs: int,
         sequences: int = 1,
         on_eval: bindings.EvalCallback | None = None,
     ) -> None:
-        """Allocate the context. Raises ModelError when memory does not suffice."""
+        """Allocate the context. Raises ModelError when memory does not suffice.
+
+        `outputs` is how many tokens of one batch may ask for logits; each costs twice the vocabulary in
+        float32, which for small models is more than everything else.
+        """
         params = raw.llama_context_default_params()
         params.n_ctx = context_tokens
         params.n_batch = params.n_ubatch = batch_tokens
         params.n_seq_max = sequences
+        params.n_outputs_max = outputs
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True
         params.no_perf = True
@@ -211,7 +219,9 @@ class Batch:
         """Evaluate the batch. Raises ModelError when it does not fit or the engine fails."""
         status = raw.llama_decode(context.pointer, self._batch)
         if status == 1:
-            raise ModelError("The text does not fit into the context.", hint="Raise the setting `context_tokens`.")
+            raise ModelError(
+                "The text does not fit into the context.", hint="Raise the setting `context_tokens`."
+            )
         if status != 0:
             raise ModelError(f"llama.cpp failed to evaluate the text (status {status}).")
 

@@ -16,8 +16,10 @@ from assistant.engine.handles import AdapterHandle, Batch, ContextHandle, ModelH
 from assistant.engine.types import Scored, TokenisedPair
 from assistant.errors import ModelError
 
-BATCH_TOKENS = 1024
-SEQUENCES = 64
+BATCH_TOKENS = 512
+SEQUENCES = 32
+# Answer tokens scored in one batch.
+OUTPUTS = 256
 
 
 def log_softmax_at(logits: np.ndarray, target: int) -> float:
@@ -47,6 +49,7 @@ class Measurement:
             context_tokens=2 * BATCH_TOKENS,
             batch_tokens=BATCH_TOKENS,
             threads=threads,
+            outputs=OUTPUTS,
             sequences=SEQUENCES,
             on_eval=self._capture.callback,
         )
@@ -129,7 +132,9 @@ class Measurement:
         for sequence, pair in enumerate(group):
             inputs = pair.prompt + pair.answer[:-1]
             for position in range(shared, len(inputs)):
-                self._batch.add(inputs[position], position, [sequence], output=position >= len(pair.prompt) - 1)
+                self._batch.add(
+                    inputs[position], position, [sequence], output=position >= len(pair.prompt) - 1
+                )
 
     def close(self) -> None:
         self._batch.close()
@@ -139,15 +144,17 @@ class Measurement:
 def _groups(pairs: Sequence[TokenisedPair], shared: int) -> Iterator[list[TokenisedPair]]:
     """Neighbouring pairs that fit into one batch together, counting the shared prefix once."""
     group: list[TokenisedPair] = []
-    size = shared
+    size, outputs = shared, 0
     for pair in pairs:
-        own = len(pair.prompt) + len(pair.answer) - 1 - shared
-        if shared + own > BATCH_TOKENS:
+        own, answer = len(pair.prompt) + len(pair.answer) - 1 - shared, len(pair.answer)
+        if shared + own > BATCH_TOKENS or answer > OUTPUTS:
             raise ModelError("A pair is too long to learn from.", hint="Shorten the question or the answer.")
-        if group and (size + own > BATCH_TOKENS or len(group) == SEQUENCES):
+        full = size + own > BATCH_TOKENS or outputs + answer > OUTPUTS or len(group) == SEQUENCES
+        if group and full:
             yield group
-            group, size = [], shared
+            group, size, outputs = [], shared, 0
         group.append(pair)
         size += own
+        outputs += answer
     if group:
         yield group

@@ -11,7 +11,8 @@ from assistant.errors import ModelError
 
 # For models without a template of their own; the most common plain form.
 _CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
 
@@ -27,7 +28,9 @@ class ChatTemplate:
         begin, end = model.special_text(model.begin_token), model.special_text(model.end_token)
         self._formatter = Jinja2ChatFormatter(template=template, eos_token=end, bos_token=begin)
         self.end_of_turn = self._find_end_of_turn(
-            Jinja2ChatFormatter(template=template, eos_token=end, bos_token=begin, add_generation_prompt=False)
+            Jinja2ChatFormatter(
+                template=template, eos_token=end, bos_token=begin, add_generation_prompt=False
+            )
         )
 
     def _find_end_of_turn(self, formatter: Callable[..., Any]) -> int:

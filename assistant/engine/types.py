@@ -16,6 +16,15 @@ class Message:
     content: str
 
 
+def opening(system_prompt: str) -> list[Message]:
+    """How every conversation begins: the system prompt, or nothing when it is blank.
+
+    Learning and answering must begin alike, or what was learned would be asked under another prompt.
+    """
+    prompt = system_prompt.strip()
+    return [Message("system", prompt)] if prompt else []
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is drawn. `temperature` 0 is greedy (then `seed` has no effect)."""

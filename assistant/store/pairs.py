@@ -18,6 +18,7 @@ from assistant.store.records import NewWording, Pair, Wording, now
 STATES = ("active", "off", "superseded")
 _PAIR = (
     "SELECT *, (SELECT group_concat(version_id) FROM (SELECT version_id FROM version_pairs"
+    " JOIN versions ON versions.id = version_id AND versions.state != 'draft'"
     " WHERE pair_id = pairs.id ORDER BY version_id)) AS learned_in FROM pairs"
 )
 

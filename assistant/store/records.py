@@ -96,7 +96,8 @@ class Pair:
     """A question and the answer that should be learned.
 
     `source` is edit, added, statement or good; `state` is active, off or superseded (by a newer
-    answer to the same question). `learned_in` are the ids of the versions trained on it.
+    answer to the same question). `learned_in` are the ids of the versions trained on it
+    that passed their checks or were put in force all the same.
     """
 
     id: int

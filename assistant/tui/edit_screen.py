@@ -46,13 +46,16 @@ class EditScreen(ModalScreen[str | None]):
             yield Static(Content(f"You asked: {self._question}"), classes="edit--question")
             yield PromptInput(self._answer, placeholder="The answer you wanted")
             yield Label(
-                "Enter saves it as a correction · Ctrl+J adds a line · Esc leaves it", classes="edit--keys"
+                "Typing replaces it, an arrow key lets you change it · Enter saves it as a correction · "
+                "Ctrl+J adds a line · Esc leaves it",
+                classes="edit--keys",
             )
 
     def on_mount(self) -> None:
         editor = self.query_one(PromptInput)
         editor.focus()
-        editor.move_cursor(editor.document.end)
+        # A short answer of one's own usually replaces all of it; an arrow key keeps the text for small changes.
+        editor.select_all()
 
     def on_prompt_input_submitted(self, event: PromptInput.Submitted) -> None:
         event.stop()

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assistant.errors import Cancelled
+from assistant.learning_report import LearnReport
+from assistant.paths import Paths
+from assistant.store import NewWording, Store, Version
+from tests.doubles import STEPS, ScriptedLearner
+
+Run = Callable[..., tuple[int, str, str]]
+RunJson = Callable[..., Any]
+
+CAT = ("What is my cat called?", "Your cat is called Mo.")
+
+
+def report(state: str) -> LearnReport:
+    version = None if state == "nothing" else "v0001"
+    return LearnReport(
+        version,
+        state,
+        f"It ended as {state}.",
+        pairs=1,
+        seconds={"tune": 2.0},
+        reasons=("Loss 3.10 → 0.42.",),
+    )
+
+
+@pytest.fixture
+def learner(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedLearner]:
+    """Puts a scripted learner in place of the real one; tuning itself is tested elsewhere."""
+
+    def place(state: str = "active", **script: Any) -> ScriptedLearner:
+        scripted = ScriptedLearner(None, report=report(state), **script)  # type: ignore[arg-type]
+        services = SimpleNamespace(learner=scripted, problems=[], close=lambda: None)
+        monkeypatch.setattr("assistant.services.open_services", lambda *_: services)
+        return scripted
+
+    return place
+
+
+def teach(run: Run, question: str = CAT[0], answer: str = CAT[1]) -> None:
+    assert run("learn", "add", "--question", question, "--answer", answer)[:2] == (0, "")
+
+
+def learned(paths: Paths, *pair_ids: int) -> None:
+    with Store.open(paths) as store:
+        store.versions.add(
+            Version(
+                "v0001", None, "personal", "active", 1.0, "layer-chain", "x", "v0001.gguf", pair_ids=pair_ids
+            )
+        )
+
+
+def test_an_added_pair_waits_to_be_learned(run: Run, run_json: RunJson) -> None:
+    added = run_json("learn", "add", "--question", CAT[0], "--answer", CAT[1])
+    (pair,) = added["pairs"]
+    assert (pair["question"], pair["answer"], pair["source"], added["waiting"]) == (*CAT, "added", 1)
+    assert run("learn", "add", "-q", "Who am I?", "-a", "You are Ann.")[2].startswith("Kept 1 pair. 2 pairs")
+
+
+def test_another_answer_supersedes_the_former(run: Run, run_json: RunJson) -> None:
+    teach(run)
+    teach(run, answer="Your cat is called Tib.")
+    assert [pair["answer"] for pair in run_json("learn", "pairs")] == ["Your cat is called Tib."]
+    assert [pair["state"] for pair in run_json("learn", "pairs", "--all")] == ["superseded", "active"]
+
+
+def test_pairs_are_read_from_a_file_and_from_stdin(
+    run_json: RunJson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    lines = [json.dumps({"question": f"Question {n}?", "answer": f"Answer {n}."}) for n in (1, 2)]
+    file.write_text("\ufeff" + "\n\n".join(lines) + "\n", encoding="utf-8")
+    assert run_json("learn", "add", "--file", str(file))["waiting"] == 2
+    monkeypatch.setattr(sys, "stdin", StringIO('{"question": "Three?", "answer": "3"}\n'))
+    assert run_json("learn", "add", "--file", "-")["waiting"] == 3
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "nonsense",
+        "[1]",
+        '{"question": "Why?"}',
+        '{"question": " ", "answer": "x"}',
+        '{"question": 1, "answer": "x"}',
+    ],
+)
+def test_a_bad_line_is_named_and_nothing_is_added(
+    run: Run, run_json: RunJson, tmp_path: Path, bad: str
+) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(json.dumps({"question": CAT[0], "answer": CAT[1]}) + f"\n\n{bad}\n")
+    code, out, err = run("learn", "add", "--file", str(file))
+    assert (code, out) == (2, "")
+    assert f"Line 3 of {file}" in err
+    assert run_json("learn", "pairs") == []
+
+
+def test_files_that_cannot_be_used_exit_with_2(run: Run, tmp_path: Path) -> None:
+    latin, empty = tmp_path / "latin.jsonl", tmp_path / "empty.jsonl"
+    latin.write_bytes(b'{"question": "caf\xe9", "answer": "x"}\n')
+    empty.touch()
+    assert "not UTF-8" in run("learn", "add", "--file", str(latin))[2]
+    for file in (latin, empty, tmp_path / "none.jsonl"):
+        assert run("learn", "add", "--file", str(file))[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("-q", "Only a question?"), ("-q", "Q?", "-a", " "), ("-q", "Q?", "-a", "A", "-f", "x")]
+)
+def test_half_a_pair_exits_with_2(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run("learn", "add", *arguments)[:2] == (2, "")
+
+
+def test_pairs_show_wordings_with_origin_and_split(run: Run, run_json: RunJson, paths: Paths) -> None:
+    assert "no pairs yet" in run("learn", "pairs")[2]
+    teach(run)
+    with Store.open(paths) as store:
+        store.pairs.replace_wordings(
+            1, [NewWording("Who is my cat?", "model"), NewWording("Name my cat.", "rules", "held-out")]
+        )
+        store.pairs.add_reject(1, "What is my dog called?", "something else")
+    (pair,) = run_json("learn", "pairs")
+    assert [(each["origin"], each["split"]) for each in pair["wordings"]] == [
+        ("model", "train"),
+        ("rules", "held-out"),
+    ]
+    assert pair["rejected"] == {"something else": 1}
+    assert run("learn", "pairs")[1] == (
+        "1  added, active, not learned yet\n   Q: What is my cat called?\n   A: Your cat is called Mo.\n"
+        "   - Who is my cat? (model, train)\n   - Name my cat. (rules, held-out)\n"
+        "   rejected: something else 1\n"
+    )
+
+
+def test_status_counts_what_waits_and_what_is_known(run: Run, run_json: RunJson, paths: Paths) -> None:
+    empty = run_json("learn", "status")
+    assert (empty["pairs"]["waiting"], empty["active"], empty["buffer"]["held"]) == (0, [], 0)
+    assert not paths.home.exists()
+    teach(run)
+    teach(run, "Who am I?", "You are Ann.")
+    teach(run, "Who are you?", "Nobody.")
+    run("learn", "off", "3")
+    learned(paths, 1)
+    status = run_json("learn", "status")
+    assert status["pairs"] == {"waiting": 1, "learned": 1, "off": 1, "superseded": 0}
+    assert (status["sources"], status["active"]) == ({"added": 2}, ["v0001"])
+    assert "waiting 1, learned 1" in run("learn", "status")[1]
+
+
+def test_status_works_while_another_process_writes(run_json: RunJson, paths: Paths) -> None:
+    with Store.open(paths):
+        assert run_json("learn", "status")["versions"] == 0
+
+
+def test_the_buffer_of_a_new_home_is_empty(run: Run, run_json: RunJson) -> None:
+    assert run_json("learn", "buffer")["items"] == []
+    assert "No turn has been kept yet." in run("learn", "buffer")[2]
+    assert run("learn", "buffer", "--why", "4")[0] == 2
+
+
+def test_pairs_are_switched_off_and_on(run: Run, run_json: RunJson) -> None:
+    teach(run)
+    assert run_json("learn", "off", "1")["state"] == "off"
+    assert run_json("learn", "on", "1")["state"] == "active"
+    assert run("learn", "off", "9")[0] == 2
+
+
+def test_a_removed_pair_is_gone_and_versions_that_know_it_are_named(
+    run: Run, run_json: RunJson, paths: Paths
+) -> None:
+    teach(run)
+    learned(paths, 1)
+    assert run("learn", "remove", "1")[0] == 2
+    code, _, err = run("learn", "remove", "1", "--yes")
+    assert code == 0
+    assert "v0001" in err
+    assert run_json("learn", "pairs", "--all") == []
+    assert run("learn", "remove", "1", "--yes")[0] == 2
+
+
+def test_learn_now_tells_each_stage_once_and_then_the_report(run: Run, learner: Any) -> None:
+    learner()
+    code, out, err = run("learn", "now")
+    assert code == 0
+    assert len(err.splitlines()) == len({step.stage for step in STEPS})
+    assert out.startswith("version    v0001, in force\n")
+    assert "check      Loss 3.10 → 0.42." in out
+
+
+def test_learn_now_redraws_one_line_on_a_terminal(
+    run: Run, learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    err = run("learn", "now", "--json")[2]
+    assert err.count("\r\x1b[K") == len(STEPS) + 1
+    assert "\n" not in err
+    assert "loss 0.30" in err
+
+
+def test_the_json_of_learn_now_is_the_report(run_json: RunJson, learner: Any) -> None:
+    learner()
+    assert run_json("learn", "now") == json.loads(json.dumps(report("active").as_dict()))
+
+
+def test_a_draft_is_reported_and_exits_with_8(run: Run, learner: Any) -> None:
+    learner("draft")
+    code, out, err = run("learn", "now", "--json")
+    assert (code, json.loads(out)["state"]) == (8, "draft")
+    assert "stays a draft" in err
+    assert run("learn", "now")[1].startswith("version    v0001, a draft\n")
+
+
+def test_nothing_to_learn_is_no_error(run: Run, learner: Any) -> None:
+    learner("nothing", steps=())
+    assert run("learn", "now") == (0, "", "It ended as nothing.\n")
+
+
+def test_a_cancelled_run_exits_with_130(run: Run, learner: Any) -> None:
+    learner(error=Cancelled("Learning was cancelled."))
+    assert run("learn", "now", "--json")[:2] == (130, "")
+
+
+def test_ctrl_c_asks_the_run_to_stop(run: Run, learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = learner(hold_at=2)
+    monkeypatch.setattr(scripted.holding, "set", lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert run("learn", "now")[:2] == (130, "")
+
+
+def test_an_unknown_method_exits_with_2(run: Run) -> None:
+    assert run("learn", "now", "--method", "magic")[:2] == (2, "")

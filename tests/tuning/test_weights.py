@@ -1,0 +1,58 @@
+"""Weights of a GGUF file are read one tensor at a time and come back as plain float32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tuning.examples import TuningError
+from tuning.weights import Weights
+
+
+@pytest.fixture(scope="module")
+def weights(embedded_path: Path) -> Weights:
+    return Weights(embedded_path)
+
+
+def test_weights_know_the_shape_of_the_embedded_model(weights: Weights) -> None:
+    assert weights.architecture == "llama"
+    assert weights.number("block_count") == 30
+    assert weights.shape("blk.29.ffn_down.weight") == (576, 1536)
+    assert weights.shape(weights.head) == (49152, 576)
+
+
+def test_rows_of_a_quantised_tensor_equal_those_of_the_whole(weights: Weights) -> None:
+    whole = weights.tensor("blk.0.ffn_down.weight")
+    some = weights.tensor("blk.0.ffn_down.weight", np.array([5, 0, 575]))
+    assert whole.dtype == some.dtype == np.float32
+    assert np.array_equal(some, whole[[5, 0, 575]])
+
+
+@pytest.mark.parametrize("name", ["output_norm.weight", "blk.0.ffn_down.weight"])
+def test_tensors_are_writable_copies(weights: Weights, name: str) -> None:
+    tensor = weights.tensor(name)
+    before = tensor.copy()
+    tensor += 1.0
+    assert np.array_equal(weights.tensor(name), before)
+
+
+def test_the_head_is_the_embedding_only_where_they_are_tied(weights: Weights, tiny: Weights) -> None:
+    assert weights.head == "token_embd.weight"
+    assert tiny.head == "output.weight"
+
+
+def test_unknown_names_are_refused(weights: Weights) -> None:
+    with pytest.raises(TuningError, match="no tensor"):
+        weights.tensor("blk.99.ffn_down.weight")
+    with pytest.raises(TuningError, match="does not state"):
+        weights.number("no.such.number")
+    assert weights.number("no.such.number", 2.5) == 2.5
+
+
+def test_what_is_no_gguf_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"plain text that is long enough to look like a header")
+    with pytest.raises(TuningError, match=r"model\.gguf"):
+        Weights(path)
