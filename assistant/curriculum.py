@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
 from synthesis.guards import general_prompts, personal_questions
 from synthesis.near_miss import near_misses
 from synthesis.rules import reword
+from tuning.examples import Kind
 
 UNKNOWN_ANSWER = "I don't know that yet."
 
+# Wordings by rule on top of the stored ones. They cost one forward pass each, and they keep the near misses,
+# which are asked in the same forms, from teaching that a form means "I don't know".
+EXTRA_WORDINGS = 4
 NEAR_MISSES_PER_FACT = 6
 PERSONAL_QUESTIONS = 12
-GENERAL_PROMPTS = 60
 # Every sixth general prompt is kept for the gate and never trained on.
 CHECK_STRIDE = 6
 # Above this cosine a near miss asks for another fact that was taught, so "I don't know" would be wrong.
@@ -51,7 +55,7 @@ class Lesson:
 
     question: str
     answer: str
-    kind: str
+    kind: Kind
     weight: float = 1.0
 
 
@@ -71,10 +75,18 @@ def check_prompts() -> tuple[str, ...]:
 
 
 def build_curriculum(
-    facts: Sequence[Fact], *, embed: Callable[[Sequence[str]], np.ndarray], rng: np.random.Generator
+    facts: Sequence[Fact],
+    *,
+    embed: Callable[[Sequence[str]], np.ndarray],
+    rng: np.random.Generator,
+    general_prompts_used: int = 60,
 ) -> Curriculum:
     """Lessons for `facts`. `embed` maps texts to unit vectors float32 [n, dim]."""
-    lessons = [Lesson(each, fact.answer, "fact", fact.weight) for fact in facts for each in fact.wordings]
+    lessons = [
+        Lesson(each, fact.answer, "fact", fact.weight)
+        for fact in facts
+        for each in (*fact.wordings, *_extra_wordings(fact))
+    ]
     held_out = [Lesson(each, fact.answer, "fact", fact.weight) for fact in facts for each in fact.held_out]
     asked = [(number, each) for number, fact in enumerate(facts) for each in (*fact.wordings, *fact.held_out)]
     owner = np.array([number for number, _ in asked])
@@ -86,8 +98,15 @@ def build_curriculum(
     lessons += [Lesson(each, UNKNOWN_ANSWER, "unknown") for each in dict.fromkeys(unknown)]
     checks = check_prompts()
     usable = [each for each in general_prompts() if each not in set(checks)]
-    chosen = rng.permutation(len(usable))[:GENERAL_PROMPTS]
+    chosen = rng.permutation(len(usable))[:general_prompts_used]
     return Curriculum(tuple(lessons), tuple(usable[i] for i in chosen), tuple(held_out), checks)
+
+
+def _extra_wordings(fact: Fact) -> list[str]:
+    taken = {each.casefold() for each in (*fact.wordings, *fact.held_out)}
+    rounds = zip_longest(*(reword(each) for each in fact.given))
+    others = [each for round_ in rounds for each in round_ if each and each.casefold() not in taken]
+    return list(dict.fromkeys(others))[:EXTRA_WORDINGS]
 
 
 def _near_misses(

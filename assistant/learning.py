@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from assistant.errors import Cancelled, UsageError
 from assistant.gate import Verdict, first_word, judge
 from assistant.guard_answers import ANSWER_TOKENS, CHECK_TOKENS, GuardAnswers
 from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_memory_bytes
-from assistant.methods import METHODS, Tuned, TuningData
+from assistant.methods import METHODS, Tuned
 from assistant.models import model_sha256
 from assistant.paths import Paths
 from assistant.settings import Settings
@@ -28,6 +28,7 @@ from assistant.store import Store
 from assistant.store.records import Pair, Version
 from assistant.versions import VersionControl
 from assistant.wordings import Wordings
+from tuning.examples import Example
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
@@ -120,23 +121,21 @@ class Learner:
             facts, calls = wordings.of(chosen, _reporter(on_progress, "synthesise", 0.0, 0.25, cancel))
         _stop_if(cancel)
         with watch.stage("lessons"):
-            curriculum = build_curriculum(facts, embed=self._embed, rng=rng)
+            curriculum = build_curriculum(
+                facts, embed=self._embed, rng=rng, general_prompts_used=METHODS[method].general_prompts
+            )
         with watch.stage("guards"):
             on_progress(Progress("features", 0.25, "what the model says by itself to general prompts"))
             guards = GuardAnswers(self._paths.home, self._base(), self._settings.system_prompt)
-            general, checks = (
-                guards.of(
-                    prompts,
-                    lambda missing, length=length: _until(cancel, self._complete(missing, length, ())),
-                )
-                for prompts, length in (
-                    (curriculum.general, ANSWER_TOKENS),
-                    (curriculum.checks, CHECK_TOKENS),
-                )
+            general = guards.of(
+                curriculum.general, lambda missing: _until(cancel, self._complete(missing, ANSWER_TOKENS, ()))
+            )
+            checks = guards.of(
+                curriculum.checks, lambda missing: _until(cancel, self._complete(missing, CHECK_TOKENS, ()))
             )
         with watch.stage("features"):
             tell = _reporter(on_progress, "features", 0.27, 0.40, cancel)
-            data = self._measure(method, curriculum, general, tell)
+            data = self._read(method, curriculum, general, tell)
         with watch.stage("tune"):
             tuned = self._tune(method, data, _reporter(on_progress, "tune", 0.40, 0.88, cancel))
         draft = _Draft(self._version(method, chosen), curriculum, tuned)
@@ -191,36 +190,30 @@ class Learner:
         ]
         return chosen, len(pairs) - len(chosen)
 
-    def _measure(
+    def _read(
         self,
         method: str,
         curriculum: Curriculum,
         general: Sequence[Sequence[int]],
         tell: Callable[[float, str], None],
-    ) -> TuningData:
-        taught = [self._engine.pair(self._messages(each.question), each.answer) for each in curriculum.taught]
-        guarded = [
-            replace(self._engine.pair(self._messages(prompt), ""), answer=tuple(answer))
+    ) -> Any:
+        """What the method needs to know about the lessons: the activations they cause."""
+        examples = [
+            Example(pair.prompt, pair.answer, each.kind, each.weight)
+            for each in curriculum.taught
+            for pair in [self._engine.pair(self._messages(each.question), each.answer)]
+        ]
+        examples += [
+            Example(self._engine.prompt(self._messages(prompt)), tuple(answer), "general")
             for prompt, answer in zip(curriculum.general, general, strict=True)
         ]
-        pairs = taught + guarded
-        nodes, every_token, top = METHODS[method].wanted(self._engine.layers)
-        groups = []
-        done = 0
-        for scored in self._engine.measure(pairs, nodes, every_token=every_token, top=top):
-            groups.append(scored)
-            done += len(scored.lengths)
-            tell(done / len(pairs), f"{done} of {len(pairs)} sequences read")
-        return TuningData(
-            scored=tuple(groups),
-            targets=tuple(np.array(pair.answer, dtype=np.int64) for pair in pairs),
-            kinds=(*(each.kind for each in curriculum.taught), *("general" for _ in guarded)),
-            weights=np.array(
-                [each.weight for each in curriculum.taught] + [1.0] * len(guarded), dtype=np.float32
-            ),
-        )
+        for item in METHODS[method].read(self._engine, examples):
+            if not isinstance(item, float):
+                return item
+            tell(item, f"{len(examples)} questions read to {item:.0%}")
+        raise AssertionError("reading ends with its result")
 
-    def _tune(self, method: str, data: TuningData, tell: Callable[..., None]) -> Tuned:
+    def _tune(self, method: str, data: Any, tell: Callable[..., None]) -> Tuned:
         run = METHODS[method].tune
         for item in self._engine.slices(
             lambda: run(data, self._engine.model_path, seed=self._settings.seed, threads=self._engine.threads)

@@ -1,31 +1,24 @@
-"""The tuning methods by name: which activations each wants, and how it is run.
+"""The tuning methods by name: how each reads the examples, and how it is run.
 
-Adapts what the engine measured to what `tuning/` takes, and back to an adapter file.
+Adapts token ids and the engine's measurements to what `tuning/` takes, and its results to an adapter file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from assistant.engine.types import Scored
+from assistant.engine.engine import Engine
+from assistant.engine.types import TokenisedPair
 from assistant.errors import AdapterError, DiskFull
-from tuning.examples import TuningError, TuningStep
+from tuning.examples import Example, TuningError, TuningStep
 
 LIKELY_TOKENS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class TuningData:
-    """Measured sequences: `scored` groups in order, and per sequence its answer, kind and weight."""
-
-    scored: tuple[Scored, ...]
-    targets: tuple[np.ndarray, ...]
-    kinds: tuple[str, ...]
-    weights: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,60 +43,108 @@ class Tuned:
             raise DiskFull(f"The adapter can't be written: {error.strerror}.") from error
 
 
+class Found(Protocol):
+    """The result that every method of `tuning/` ends with."""
+
+    @property
+    def tensors(self) -> Mapping[str, tuple[np.ndarray, np.ndarray]]: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def history(self) -> tuple[TuningStep, ...]: ...
+    @property
+    def forward_passes(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`wanted(layers)` names the activations (last-layer nodes, every-token nodes, likely tokens)."""
+    """`read` yields shares done and then its data; `tune` takes that data and yields steps and a Tuned.
 
-    wanted: Callable[[int], tuple[tuple[str, ...], tuple[str, ...], int]]
+    Both do their work in slices on the engine thread. `general_prompts` is how many prompts guard against
+    spill-over: a guard costs one forward pass, and a method with cheaper steps makes use of more.
+    """
+
+    read: Callable[[Engine, Sequence[Example]], Iterator[Any]]
     tune: Callable[..., Iterator[TuningStep | Tuned]]
+    general_prompts: int
 
 
-def _layer_chain_wanted(layers: int) -> tuple[tuple[str, ...], tuple[str, ...], int]:
-    from tuning.layer_chain import LayerChain
+def _read_layer_chain(engine: Engine, examples: Sequence[Example]) -> Iterator[Any]:
+    def start() -> Iterator[Any]:
+        from tuning.layer_chain import LayerChain
+        from tuning.trunk import read_sequences
+        from tuning.weights import Weights
 
-    return (), (_window_input(layers, LayerChain().layers),), LIKELY_TOKENS
+        with _clear_errors("Try --method zeroth-order."):
+            yield from read_sequences(
+                examples,
+                Weights(engine.model_path),
+                window=LayerChain().layers,
+                top=LIKELY_TOKENS,
+                threads=engine.threads,
+            )
+
+    return engine.slices(start)
 
 
-def _window_input(layers: int, window: int) -> str:
-    return f"l_out-{layers - window - 1}"
-
-
-def _layer_chain(data: TuningData, model: Path, *, seed: int, threads: int) -> Iterator[TuningStep | Tuned]:
-    from tuning.examples import Sequences
+def _tune_layer_chain(data: Any, model: Path, *, seed: int, threads: int) -> Iterator[TuningStep | Tuned]:
     from tuning.layer_chain import LayerChain, tune
     from tuning.weights import Weights
 
-    try:
+    with _clear_errors("Try --method zeroth-order."):
         weights = Weights(model)
-        node = next(iter(data.scored[0].tokens))
-        sequences = Sequences(
-            prefix=data.scored[0].prefix[node],
-            inputs=tuple(each for scored in data.scored for each in scored.tokens[node]),
-            targets=data.targets,
-            top=_per_sequence(data),
-            kinds=data.kinds,
-            weights=data.weights,
-        )
-        config = LayerChain.for_facts(data.kinds.count("fact"))
-        for item in tune(sequences, weights, config, seed=seed, threads=threads):
-            if isinstance(item, TuningStep):
-                yield item
-            else:
-                yield Tuned(item.tensors, item.alpha, weights.architecture, item.history, item.forward_passes)
+        config = LayerChain.for_facts(len(data.of("fact")))
+        for item in tune(data, weights, config, seed=seed, threads=threads):
+            yield item if isinstance(item, TuningStep) else _tuned(item, weights.architecture)
+
+
+def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[Any]:
+    from tuning.answer_features import AnswerFeatures
+
+    last = engine.layers - 1
+    nodes = (f"ffn_swiglu-{last}", f"l_out-{last}")
+    pairs = [TokenisedPair(each.prompt, each.answer) for each in examples]
+    groups = []
+    done = 0
+    for scored in engine.measure(pairs, nodes, top=LIKELY_TOKENS):
+        groups.append(scored)
+        done += len(scored.lengths)
+        yield done / len(pairs)
+    yield AnswerFeatures(
+        a=np.concatenate([scored.features[nodes[0]] for scored in groups]),
+        h=np.concatenate([scored.features[nodes[1]] for scored in groups]),
+        targets=np.concatenate([np.array(each.answer, dtype=np.int64) for each in examples]),
+        top=np.concatenate([scored.top for scored in groups]),
+        lengths=tuple(len(each.answer) for each in examples),
+        kinds=tuple(each.kind for each in examples),
+        weights=np.array([each.weight for each in examples], dtype=np.float32),
+    )
+
+
+def _tune_zeroth_order(data: Any, model: Path, *, seed: int, threads: int) -> Iterator[TuningStep | Tuned]:
+    from tuning.weights import Weights
+    from tuning.zeroth_order import ZerothOrder, tune
+
+    with _clear_errors("Try --method layer-chain."):
+        weights = Weights(model)
+        for item in tune(data, weights, ZerothOrder(), seed=seed):
+            yield item if isinstance(item, TuningStep) else _tuned(item, weights.architecture)
+
+
+@contextmanager
+def _clear_errors(hint: str) -> Iterator[None]:
+    """Turns what `tuning/` refuses into words with a next step."""
+    try:
+        yield
     except TuningError as error:
-        raise AdapterError(
-            f"This model can't be tuned: {error}.", hint="Try --method zeroth-order."
-        ) from error
+        raise AdapterError(f"This model can't be tuned: {error}.", hint=hint) from error
 
 
-def _per_sequence(data: TuningData) -> tuple[np.ndarray, ...]:
-    """The likely tokens of each sequence, [answer tokens, k]."""
-    parts: list[np.ndarray] = []
-    for scored in data.scored:
-        parts.extend(np.split(scored.top, np.cumsum(scored.lengths)[:-1]))
-    return tuple(parts)
+def _tuned(item: Found, architecture: str) -> Tuned:
+    return Tuned(item.tensors, item.alpha, architecture, item.history, item.forward_passes)
 
 
 METHODS: dict[str, Method] = {
-    "layer-chain": Method(_layer_chain_wanted, _layer_chain),
+    "layer-chain": Method(_read_layer_chain, _tune_layer_chain, general_prompts=60),
+    "zeroth-order": Method(_read_zeroth_order, _tune_zeroth_order, general_prompts=200),
 }

@@ -15,6 +15,21 @@ class TuningError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt and the answer that should follow it, as token ids; the answer closes the turn."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    kind: Kind
+    weight: float = 1.0
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The tokens that are read; the last `len(answer)` of them predict the answer."""
+        return self.prompt + self.answer[:-1]
+
+
+@dataclass(frozen=True, slots=True)
 class Sequences:
     """Activations of N question-answer sequences at one depth of the network.
 
@@ -56,40 +71,7 @@ class TuningStep:
     spill: float
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """The tokens whose logits are computed.
-
-    tokens: int64 [K] ids; the first `exact` of them ascending and complete, the rest sampled.
-    weight: how many tokens of the vocabulary each sampled one stands for.
-    """
-
-    tokens: np.ndarray
-    exact: int
-    weight: float
-
-    def positions(self, ids: np.ndarray) -> np.ndarray:
-        """Where these exact tokens stand among the candidates."""
-        return np.searchsorted(self.tokens[: self.exact], ids)
-
-    def log_weights(self) -> np.ndarray:
-        """float32 [K], added to the logits before a softmax."""
-        weights = np.zeros(len(self.tokens), dtype=np.float32)
-        if self.weight:
-            weights[self.exact :] = np.log(self.weight)
-        return weights
-
-
-def candidate_tokens(
-    sequences: Sequences, vocabulary: int, sampled: int, rng: np.random.Generator
-) -> Candidates:
-    """All targets and all likely tokens exactly, and `sampled` tokens drawn from the rest of the vocabulary.
-
-    Sampled softmax: without the sample, probability would move to tokens at which nobody looks.
-    """
+def exact_tokens(sequences: Sequences) -> np.ndarray:
+    """Every token that is a target or likely under the base model, int64 ascending."""
     parts = [*sequences.targets, *(each.ravel() for each in sequences.top)]
-    exact = np.unique(np.concatenate(parts).astype(np.int64))
-    rest = np.setdiff1d(np.arange(vocabulary), exact, assume_unique=True)
-    count = min(sampled, len(rest))
-    drawn = np.sort(rng.choice(rest, size=count, replace=False)) if count else np.empty(0, dtype=np.int64)
-    return Candidates(np.concatenate([exact, drawn]), len(exact), len(rest) / count if count else 0.0)
+    return np.unique(np.concatenate(parts).astype(np.int64))

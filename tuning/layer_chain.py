@@ -10,6 +10,7 @@ layers above it; here the window ends at the head, where its loss is the plain e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tuning.examples import Kind, Sequences, TuningStep, candidate_tokens
+from tuning.examples import Kind, Sequences, TuningStep, exact_tokens
 from tuning.llama_layer import Geometry, Layer, rms_norm
 from tuning.weights import Weights
 
@@ -29,11 +30,12 @@ class LayerChain:
     layers: int = 2
     rank: int = 8
     alpha: float = 16.0
-    steps: int = 120
-    facts_per_step: int = 12
-    unknowns_per_step: int = 10
-    generals_per_step: int = 8
-    learning_rate: float = 3e-3
+    steps: int = 112
+    # Many answers are harder to learn than the one "I don't know", so facts get most of each step.
+    facts_per_step: int = 20
+    unknowns_per_step: int = 7
+    generals_per_step: int = 6
+    learning_rate: float = 4e-3
     spill_weight: float = 1.0
     sampled_tokens: int = 2048
 
@@ -69,26 +71,46 @@ class _Draw:
 
 
 class _Head:
-    """Final norm and output head, restricted to candidate tokens with a sampled rest."""
+    """Final norm and output head, exact for the tokens that matter and sampled for the rest.
+
+    Sampled softmax: each step draws other tokens, and each drawn one stands for its share of the rest of the
+    vocabulary. With a fixed set, probability moves to tokens at which nobody looks.
+    """
 
     def __init__(
-        self, weights: Weights, sequences: Sequences, config: LayerChain, rng: np.random.Generator
+        self, weights: Weights, sequences: Sequences, sampled: int, rng: np.random.Generator
     ) -> None:
+        self._weights = weights
+        self._rng = rng
+        self._exact = exact_tokens(sequences)
         vocabulary = weights.shape(weights.head)[0]
-        self._candidates = candidate_tokens(sequences, vocabulary, config.sampled_tokens, rng)
+        self._rest = np.setdiff1d(np.arange(vocabulary), self._exact, assume_unique=True)
+        self._sampled = min(sampled, len(self._rest))
         self._norm = torch.from_numpy(weights.tensor("output_norm.weight"))
         self._epsilon = weights.number("attention.layer_norm_rms_epsilon", 1e-5)
-        self._rows = torch.from_numpy(weights.tensor(weights.head, self._candidates.tokens))
-        self._log_weights = torch.from_numpy(self._candidates.log_weights())
+        self._exact_rows = torch.from_numpy(weights.tensor(weights.head, self._exact))
+        self._rows = self._exact_rows
+        self._log_weights = torch.zeros(len(self._exact))
+        self.resample()
+
+    def resample(self) -> None:
+        """Draw other tokens for the rest."""
+        if not self._sampled:
+            return
+        drawn = np.sort(self._rng.choice(self._rest, size=self._sampled, replace=False))
+        rows = torch.from_numpy(self._weights.tensor(self._weights.head, drawn))
+        self._rows = torch.cat([self._exact_rows, rows])
+        share = math.log(len(self._rest) / self._sampled)
+        self._log_weights = torch.cat([torch.zeros(len(self._exact)), torch.full((self._sampled,), share)])
 
     def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Log-probabilities of the candidates, a sampled one counting for those it stands for."""
+        """Log-probabilities of exact and drawn tokens, a drawn one counting for those it stands for."""
         logits = rms_norm(hidden, self._norm, self._epsilon) @ self._rows.T + self._log_weights
         return logits.log_softmax(-1)
 
     def positions(self, targets: np.ndarray) -> torch.Tensor:
-        """Where these token ids stand among the candidates."""
-        return torch.from_numpy(self._candidates.positions(targets))
+        """Where these token ids stand among the exact ones."""
+        return torch.from_numpy(np.searchsorted(self._exact, targets))
 
 
 def tune(
@@ -108,7 +130,7 @@ def tune(
         Layer(weights, index, geometry, rank=config.rank, alpha=config.alpha, rng=rng)
         for index in range(total - config.layers, total)
     ]
-    head = _Head(weights, sequences, config, rng)
+    head = _Head(weights, sequences, config.sampled_tokens, rng)
     prefix = torch.from_numpy(sequences.prefix)
 
     def hidden(indices: list[int], adapted: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -118,7 +140,7 @@ def tune(
             shared, own = layer.forward(shared, own, rows if layer is window[-1] else None, adapted=adapted)
         return own, head.positions(np.concatenate([sequences.targets[i] for i in indices]))
 
-    base = _base_distributions(sequences, hidden, head)
+    base = _base_states(sequences, hidden)
     parameters = [each for layer in window for each in layer.parameters]
     optimiser = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
     per_step: dict[Kind, int] = {
@@ -134,6 +156,7 @@ def tune(
             group["lr"] = config.learning_rate * min(1.0, (step + 1) / 8) * (1.0 - 0.9 * step / config.steps)
         taught = draws["fact"](per_step["fact"]) + draws["unknown"](per_step["unknown"])
         general = draws["general"](per_step["general"])
+        head.resample()
         states, targets = hidden(taught + general, True)
         log_p = head.log_probabilities(states)
         learned = sum(len(sequences.targets[i]) for i in taught)
@@ -144,7 +167,8 @@ def tune(
         loss = (errors * importance).sum() / importance.sum()
         spill = torch.zeros(())
         if general:
-            reference = torch.cat([base[i] for i in general])
+            with torch.no_grad():
+                reference = head.log_probabilities(torch.cat([base[i] for i in general]))
             spill = functional.kl_div(log_p[learned:], reference, log_target=True, reduction="sum") / len(
                 reference
             )
@@ -159,18 +183,17 @@ def tune(
     yield Tuned(tensors, config.alpha, tuple(history), 3.0 * seen * config.layers / total)
 
 
-def _base_distributions(
-    sequences: Sequences, hidden: Callable[[list[int], bool], tuple[torch.Tensor, torch.Tensor]], head: _Head
+def _base_states(
+    sequences: Sequences, hidden: Callable[[list[int], bool], tuple[torch.Tensor, torch.Tensor]]
 ) -> dict[int, torch.Tensor]:
-    """Log-probabilities of the untouched model on the general prompts, by sequence."""
+    """Last hidden states of the untouched model on the general prompts, by sequence."""
     found: dict[int, torch.Tensor] = {}
     general = sequences.of("general")
     with torch.no_grad():
         for start in range(0, len(general), 16):
             group = general[start : start + 16]
-            log_p = head.log_probabilities(hidden(group, False)[0])
-            parts = log_p.split([len(sequences.targets[i]) for i in group])
-            found.update(zip(group, parts, strict=True))
+            states = hidden(group, False)[0].split([len(sequences.targets[i]) for i in group])
+            found.update(zip(group, states, strict=True))
     return found
 
 

@@ -62,14 +62,16 @@ class Layer:
         index: int,
         geometry: Geometry,
         *,
-        rank: int,
-        alpha: float,
-        rng: np.random.Generator,
+        rank: int = 0,
+        alpha: float = 1.0,
+        rng: np.random.Generator | None = None,
     ) -> None:
-        """Dequantise the layer; A is uniform of unit gain and B is zero, so training starts at the base."""
+        """Dequantise the layer. With rank 0 it only runs forward.
+
+        A is uniform of unit gain, drawn from `rng`, and B is zero, so training starts at the base.
+        """
         self.index = index
         self._geometry = geometry
-        self._scale = alpha / rank
         self._weight = {
             name: torch.from_numpy(weights.tensor(f"blk.{index}.{name}.weight")) for name in MATRICES
         }
@@ -77,6 +79,9 @@ class Layer:
         self._ffn_norm = torch.from_numpy(weights.tensor(f"blk.{index}.ffn_norm.weight"))
         self.a: dict[str, torch.Tensor] = {}
         self.b: dict[str, torch.Tensor] = {}
+        if rank == 0 or rng is None:
+            return
+        self._scale = alpha / rank
         for name in MATRICES:
             rows, columns = self._weight[name].shape
             bound = math.sqrt(3.0 / columns)

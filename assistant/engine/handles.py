@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -126,12 +127,12 @@ class ContextHandle:
         threads: int,
         outputs: int,
         sequences: int = 1,
-        on_eval: bindings.EvalCallback | None = None,
+        on_eval: Any = None,
     ) -> None:
         """Allocate the context. Raises ModelError when memory does not suffice.
 
-        `outputs` is how many tokens of one batch may ask for logits; each costs twice the vocabulary in
-        float32, which for small models is more than everything else.
+        `on_eval` is a ggml evaluation callback. `outputs` is how many tokens of one batch may ask for
+        logits; each costs twice the vocabulary in float32, for small models more than everything else.
         """
         params = raw.llama_context_default_params()
         params.n_ctx = context_tokens

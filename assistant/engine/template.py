@@ -49,7 +49,7 @@ class ChatTemplate:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of the conversation up to where the assistant's answer begins. Raises ModelError."""
-        rows = [{"role": message.role, "content": message.content} for message in messages]
+        rows: Any = [{"role": message.role, "content": message.content} for message in messages]
         try:
             text = self._formatter(messages=rows).prompt
         except Exception as error:  # the template is a program from the model file and may raise anything

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
 
 
-def run(paths: Paths, settings: Settings, model: Path | str | None = None) -> int:
+def run(paths: Paths, settings: Settings, model: Path | None = None) -> int:
     """Show the app until the owner leaves it; returns the exit code.
 
     Raises StoreError or SettingsError before the screen is taken over. The model is loaded behind the

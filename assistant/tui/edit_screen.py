@@ -54,7 +54,7 @@ class EditScreen(ModalScreen[str | None]):
     def on_mount(self) -> None:
         editor = self.query_one(PromptInput)
         editor.focus()
-        # A short answer of one's own usually replaces all of it; an arrow key keeps the text for small changes.
+        # One's own short answer usually replaces all of it; an arrow key keeps the text for a small change.
         editor.select_all()
 
     def on_prompt_input_submitted(self, event: PromptInput.Submitted) -> None:

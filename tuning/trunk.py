@@ -1,0 +1,107 @@
+"""The layers below the window, run once over all examples and streamed from the file one at a time.
+
+At no moment is more than one of these layers in memory. The serving engine could give the same activations,
+but for file types without a fast matrix product its prompt reading is several times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from tuning.examples import Example, Sequences
+from tuning.llama_layer import Geometry, Layer, rms_norm
+from tuning.weights import Weights
+
+GROUP = 32
+HEAD_ROWS = 8192
+
+
+def shared_prefix(examples: Sequence[Example]) -> int:
+    """Prompt tokens that all examples begin with, leaving at least one of its own to each."""
+    first = examples[0].prompt
+    shortest = min(len(each.prompt) for each in examples) - 1
+    for position in range(shortest):
+        if any(each.prompt[position] != first[position] for each in examples):
+            return position
+    return shortest
+
+
+def read_sequences(
+    examples: Sequence[Example], weights: Weights, *, window: int, top: int, threads: int = 2
+) -> Iterator[float | Sequences]:
+    """Activations entering the last `window` layers; yields the share done after each layer, the result last.
+
+    A generator, so that the caller can pause between layers. Raises TuningError for an architecture that
+    is not supported.
+    """
+    torch.set_num_threads(threads)
+    geometry = Geometry.of(weights)
+    total = int(weights.number("block_count"))
+    shared = shared_prefix(examples)
+    # Neighbours of like length, so that little is padded.
+    order = sorted(range(len(examples)), key=lambda i: len(examples[i].inputs))
+    groups = [order[start : start + GROUP] for start in range(0, len(order), GROUP)]
+    prefix = _embedded(weights, [examples[0].prompt[:shared]])[0]
+    states = [_embedded(weights, [examples[i].inputs[shared:] for i in group]) for group in groups]
+    with torch.no_grad():
+        for index in range(total - window):
+            layer = Layer(weights, index, geometry)
+            prefix, states = _through(layer, prefix, states)
+            yield (index + 1) / (total + 1)
+        entering, entering_prefix = states, prefix
+        for index in range(total - window, total):
+            layer = Layer(weights, index, geometry)
+            prefix, states = _through(layer, prefix, states)
+            yield (index + 1) / (total + 1)
+        inputs: dict[int, np.ndarray] = {}
+        rows: dict[int, torch.Tensor] = {}
+        for group, before, after in zip(groups, entering, states, strict=True):
+            for row, i in enumerate(group):
+                length = len(examples[i].inputs) - shared
+                inputs[i] = before[row, :length].numpy().copy()
+                rows[i] = after[row, length - len(examples[i].answer) : length]
+        likely = _likeliest(weights, torch.cat([rows[i] for i in range(len(examples))]), top)
+    ends = np.cumsum([len(each.answer) for each in examples])[:-1]
+    yield Sequences(
+        prefix=entering_prefix.numpy().copy(),
+        inputs=tuple(inputs[i] for i in range(len(examples))),
+        targets=tuple(np.array(each.answer, dtype=np.int64) for each in examples),
+        top=tuple(np.split(likely, ends)),
+        kinds=tuple(each.kind for each in examples),
+        weights=np.array([each.weight for each in examples], dtype=np.float32),
+    )
+
+
+def _embedded(weights: Weights, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Token embeddings padded to [sequences, longest, width]."""
+    longest = max(len(row) for row in rows)
+    width = weights.shape("token_embd.weight")[1]
+    padded = torch.zeros(len(rows), longest, width)
+    for row, tokens in enumerate(rows):
+        padded[row, : len(tokens)] = torch.from_numpy(weights.tensor("token_embd.weight", list(tokens)))
+    return padded
+
+
+def _through(
+    layer: Layer, prefix: torch.Tensor, states: Sequence[torch.Tensor]
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    passed = [layer.forward(prefix, each, None, adapted=False) for each in states]
+    return passed[0][0], [own for _, own in passed]
+
+
+def _likeliest(weights: Weights, hidden: torch.Tensor, count: int) -> np.ndarray:
+    """The `count` likeliest tokens per row, int32; the head is dequantised in parts."""
+    norm = torch.from_numpy(weights.tensor("output_norm.weight"))
+    normed = rms_norm(hidden, norm, weights.number("attention.layer_norm_rms_epsilon", 1e-5))
+    vocabulary = weights.shape(weights.head)[0]
+    values, tokens = torch.empty(len(hidden), 0), torch.empty(len(hidden), 0, dtype=torch.long)
+    for start in range(0, vocabulary, HEAD_ROWS):
+        ids = np.arange(start, min(start + HEAD_ROWS, vocabulary))
+        best = (normed @ torch.from_numpy(weights.tensor(weights.head, ids)).T).topk(min(count, len(ids)), -1)
+        values, tokens = torch.cat([values, best.values], 1), torch.cat([tokens, best.indices + start], 1)
+        kept = values.topk(min(count, values.shape[1]), -1)
+        values, tokens = kept.values, tokens.gather(1, kept.indices)
+    return tokens.numpy().astype(np.int32)
