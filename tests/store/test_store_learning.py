@@ -129,6 +129,8 @@ def test_versions_are_numbered_without_reuse(store: Store) -> None:
 def test_a_version_remembers_its_pairs_and_report(store: Store) -> None:
     pair = store.pairs.add("Q?", "A.", source="added")
     name = a_version(store, pairs=(pair.id,))
+    assert store.pairs.get(pair.id).learned_in == (), "a draft that never passed has taught nothing"
+    store.versions.activate(name)
     assert store.pairs.get(pair.id).learned_in == (name,)
     assert store.versions.update_report(name, {"loss": 0.25}).report == {"loss": 0.25}
     store.pairs.delete(pair.id)
