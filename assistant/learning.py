@@ -210,7 +210,7 @@ class Learner:
         for item in METHODS[method].read(self._engine, examples):
             if not isinstance(item, float):
                 return item
-            tell(item, f"{len(examples)} questions read to {item:.0%}")
+            tell(item, f"reading {len(examples)} questions: {item:.0%}")
         raise AssertionError("reading ends with its result")
 
     def _tune(self, method: str, data: Any, tell: Callable[..., None]) -> Tuned:

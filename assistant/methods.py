@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from assistant.engine.engine import Engine
 from assistant.engine.types import TokenisedPair
 from assistant.errors import AdapterError, DiskFull
 from tuning.examples import Example, TuningError, TuningStep
+
+if TYPE_CHECKING:
+    from tuning.weights import Weights
 
 LIKELY_TOKENS = 32
 
@@ -69,16 +73,23 @@ class Method:
     general_prompts: int
 
 
+@lru_cache(maxsize=1)
+def _weights(model: Path) -> Weights:
+    """The model's tensors, opened once for reading and tuning. Raises TuningError."""
+    from tuning.weights import Weights
+
+    return Weights(model)
+
+
 def _read_layer_chain(engine: Engine, examples: Sequence[Example]) -> Iterator[Any]:
     def start() -> Iterator[Any]:
         from tuning.layer_chain import LayerChain
         from tuning.trunk import read_sequences
-        from tuning.weights import Weights
 
         with _clear_errors("Try --method zeroth-order."):
             yield from read_sequences(
                 examples,
-                Weights(engine.model_path),
+                _weights(engine.model_path),
                 window=LayerChain().layers,
                 top=LIKELY_TOKENS,
                 threads=engine.threads,
@@ -89,10 +100,9 @@ def _read_layer_chain(engine: Engine, examples: Sequence[Example]) -> Iterator[A
 
 def _tune_layer_chain(data: Any, model: Path, *, seed: int, threads: int) -> Iterator[TuningStep | Tuned]:
     from tuning.layer_chain import LayerChain, tune
-    from tuning.weights import Weights
 
     with _clear_errors("Try --method zeroth-order."):
-        weights = Weights(model)
+        weights = _weights(model)
         config = LayerChain.for_facts(len(data.of("fact")))
         for item in tune(data, weights, config, seed=seed, threads=threads):
             yield item if isinstance(item, TuningStep) else _tuned(item, weights.architecture)
@@ -122,11 +132,10 @@ def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[
 
 
 def _tune_zeroth_order(data: Any, model: Path, *, seed: int, threads: int) -> Iterator[TuningStep | Tuned]:
-    from tuning.weights import Weights
     from tuning.zeroth_order import ZerothOrder, tune
 
     with _clear_errors("Try --method layer-chain."):
-        weights = Weights(model)
+        weights = _weights(model)
         for item in tune(data, weights, ZerothOrder(), seed=seed):
             yield item if isinstance(item, TuningStep) else _tuned(item, weights.architecture)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import multiprocessing
 import os
 import pty
 import re
@@ -111,14 +112,42 @@ def app_side(
     return answer
 
 
+class Side:
+    """One side in a process of its own, so that neither sets the other's threading."""
+
+    def __init__(self, start: Callable[..., Callable[[str], Timing]], *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, child = context.Pipe()
+        self._process = context.Process(target=_serve, args=(child, start, arguments), daemon=True)
+        self._process.start()
+
+    def __call__(self, prompt: str) -> Timing:
+        self._pipe.send(prompt)
+        return self._pipe.recv()
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join(timeout=10)
+
+
+def _serve(pipe: Any, start: Callable[..., Callable[[str], Timing]], arguments: tuple[Any, ...]) -> None:
+    answer = start(*arguments)
+    while True:
+        try:
+            prompt = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(answer(prompt))
+
+
 def compare_speed(args: argparse.Namespace) -> dict[str, Any]:
     """Both sides in turn on every prompt; which one goes first alternates."""
     model = embedded_gguf()
     system_prompt = "You are a helpful assistant."
     with tempfile.TemporaryDirectory() as home:
         sides = {
-            "bare": bare_side(model, args.threads, args.max_tokens, system_prompt),
-            "app": app_side(model, args.threads, args.max_tokens, system_prompt, Path(home)),
+            "bare": Side(bare_side, model, args.threads, args.max_tokens, system_prompt),
+            "app": Side(app_side, model, args.threads, args.max_tokens, system_prompt, Path(home)),
         }
         for answer in sides.values():
             answer("Hello!")  # the first evaluation pays for page faults
@@ -134,6 +163,8 @@ def compare_speed(args: argparse.Namespace) -> dict[str, Any]:
                     f"  app {app.tokens_per_s:6.1f} tokens/s ({app.tokens})",
                     file=sys.stderr,
                 )
+        for side in sides.values():
+            side.close()
     ratios = [
         app.tokens_per_s / bare.tokens_per_s
         for app, bare in zip(timings["app"], timings["bare"], strict=True)

@@ -159,7 +159,8 @@ def _print_run(entry: dict[str, Any], chat_memory: int) -> None:
     verdict = entry["verdict"]
     print(
         f"{entry['method']}, {entry['wordings_given']} given:"
-        f" recalled {verdict['recalled']}/{verdict['facts']} (indirect {entry['recalled_indirect']}, off {entry['recalled_with_adapters_off']}),"
+        f" recalled {verdict['recalled']}/{verdict['facts']}"
+        f" (indirect {entry['recalled_indirect']}, off {entry['recalled_with_adapters_off']}),"
         f" wrong {verdict['wrongly_attributed']}/{verdict['unknown']},"
         f" first word kept {verdict['first_word_kept']}/{verdict['general']},"
         f" gate {entry['report']['state']}",
@@ -178,7 +179,8 @@ def _print_ratios(result: dict[str, Any]) -> None:
     reference = result["peft"]
     seconds, memory = reference["total_s"], reference["peak_memory_bytes"]
     print(
-        f"PEFT LoRA, {reference['pairs']} pairs: {seconds:.1f} s (of it training {reference['train_s']:.1f} s),"
+        f"PEFT LoRA, {reference['pairs']} pairs: {seconds:.1f} s"
+        f" (of it training {reference['train_s']:.1f} s),"
         f" {memory / 2**20:.0f} MiB, {reference['evaluation']}"
     )
     for entry in result["runs"]:

@@ -1,4 +1,4 @@
-"""Just enough English to turn a question around: verb forms, noun phrases, word order.
+"""Just enough English to turn a question around: noun phrases and word order.
 
 Works by word lists and shape, without a parser; it knows nothing about rewording or about owners.
 """
@@ -6,6 +6,8 @@ Works by word lists and shape, without a parser; it knows nothing about rewordin
 from __future__ import annotations
 
 import re
+
+from synthesis.verbs import PARTICIPLES, VERBS, is_participle
 
 PRONOUNS = frozenset({"i", "we", "you", "he", "she", "it", "they"})
 DETERMINERS = frozenset(
@@ -72,6 +74,11 @@ ADVERBS = frozenset(
         "generally",
         "regularly",
         "originally",
+        "recently",
+        "lately",
+        "finally",
+        "now",
+        "yet",
     }
 )
 PREPOSITIONS = frozenset(
@@ -125,125 +132,12 @@ _ING_NOUNS = frozenset(
     housewarming wellbeing dwelling living dining sleeping sewing driving washing booking savings
     landing""".split()
 )
-_IRREGULAR = {
-    "be": "was",
-    "become": "became",
-    "begin": "began",
-    "bite": "bit",
-    "break": "broke",
-    "bring": "brought",
-    "build": "built",
-    "buy": "bought",
-    "catch": "caught",
-    "choose": "chose",
-    "come": "came",
-    "cost": "cost",
-    "cut": "cut",
-    "do": "did",
-    "draw": "drew",
-    "drink": "drank",
-    "drive": "drove",
-    "eat": "ate",
-    "fall": "fell",
-    "feed": "fed",
-    "feel": "felt",
-    "find": "found",
-    "fly": "flew",
-    "forget": "forgot",
-    "get": "got",
-    "give": "gave",
-    "go": "went",
-    "grow": "grew",
-    "hang": "hung",
-    "have": "had",
-    "hear": "heard",
-    "hide": "hid",
-    "hold": "held",
-    "hurt": "hurt",
-    "keep": "kept",
-    "know": "knew",
-    "lay": "laid",
-    "lead": "led",
-    "leave": "left",
-    "lend": "lent",
-    "let": "let",
-    "lie": "lay",
-    "lose": "lost",
-    "make": "made",
-    "mean": "meant",
-    "meet": "met",
-    "pay": "paid",
-    "put": "put",
-    "read": "read",
-    "ride": "rode",
-    "ring": "rang",
-    "run": "ran",
-    "say": "said",
-    "see": "saw",
-    "sell": "sold",
-    "send": "sent",
-    "set": "set",
-    "sing": "sang",
-    "sit": "sat",
-    "sleep": "slept",
-    "speak": "spoke",
-    "spend": "spent",
-    "stand": "stood",
-    "swim": "swam",
-    "take": "took",
-    "teach": "taught",
-    "tell": "told",
-    "think": "thought",
-    "throw": "threw",
-    "wake": "woke",
-    "wear": "wore",
-    "win": "won",
-    "write": "wrote",
-}
-_REGULAR = """
-    accept admire adopt agree allow answer arrive ask attend bake believe belong book borrow call care
-    carry celebrate change clean climb close collect commute cook cycle dance deliver die discover drop
-    earn employ end enjoy enter expire explain finish fix follow graduate guess happen hate help hike
-    hire hope invent invite join juggle jump knit last learn like listen live love manage marry miss move
-    name need offer open order own paint park pay pick plan plant play prefer prepare pronounce publish
-    rain receive rehearse remember rent repair reply retire return save serve share shop ski smoke snore
-    sort spell start stay stop store study support talk taste thank train translate travel try turn use
-    visit volunteer wait walk want wash watch water weigh wish work worry
-""".split()
-VERBS = frozenset(_IRREGULAR) | frozenset(_REGULAR)
-_VOWELS = "aeiou"
-
-
-def third_person(verb: str) -> str:
-    """ "keep" -> "keeps", "carry" -> "carries"."""
-    if verb in ("have", "be"):
-        return {"have": "has", "be": "is"}[verb]
-    if verb.endswith("y") and verb[-2:-1] not in tuple(_VOWELS):
-        return verb[:-1] + "ies"
-    return verb + ("es" if verb.endswith(("s", "x", "z", "ch", "sh", "o")) else "s")
-
-
-def past(verb: str) -> str:
-    """ "keep" -> "kept", "stop" -> "stopped"; regular verbs by spelling."""
-    if verb in _IRREGULAR:
-        return _IRREGULAR[verb]
-    if verb.endswith("e"):
-        return verb + "d"
-    if verb.endswith("y") and verb[-2:-1] not in tuple(_VOWELS):
-        return verb[:-1] + "ied"
-    short = re.fullmatch(r"[^aeiou]*[aeiou][^aeiouwxy]", verb) is not None
-    return verb + (verb[-1] if short else "") + "ed"
-
-
-_FORMS = {third_person(verb): (verb, "does") for verb in VERBS} | {
-    past(verb): (verb, "did") for verb in VERBS
-}
-_FORMS |= {verb: (verb, "do") for verb in VERBS}
-
-
-def base_form(word: str) -> tuple[str, str] | None:
-    """(base verb, "do"/"does"/"did") of a verb form, or None for a word that is not a known verb."""
-    return _FORMS.get(word.lower())
+# "my sister cooking" is a sister who cooks, "my evening cooking" is a kind of cooking.
+_PEOPLE = frozenset(
+    """brother sister mother father mum mom dad son daughter wife husband partner aunt uncle cousin niece
+    nephew grandmother grandfather grandma grandpa grandson granddaughter friend boss neighbour neighbor girlfriend
+    boyfriend colleague flatmate parents children kids friends""".split()
+)
 
 
 def is_plural(noun_phrase: str) -> bool:
@@ -251,6 +145,8 @@ def is_plural(noun_phrase: str) -> bool:
     head = re.split(r" (?:of|for|to|in|on|at|with|from) ", noun_phrase)[0].split()
     word = head[-1].lower() if head else ""
     if word in ("children", "people", "parents-in-law", "feet", "teeth", "men", "women", "mice", "kids"):
+        return True
+    if word in ("skis", "taxis"):
         return True
     if word in (
         "gps",
@@ -290,13 +186,24 @@ def end_of_noun_phrase(words: list[str], after: str) -> int:
             continue  # "my phone plan cost": the first of two verbs in a row is a noun
         if after == "do" and (word in VERBS or (word in ADVERBS and word not in ("last", "first"))):
             return place
-        if after == "have" and (
-            word in ("been", "got", "gone", "done", "taken", "given") or word.endswith("ed")
-        ):
+        former = words[place - 1].lower()
+        if after == "have" and (is_participle(word) or word in ADVERBS) and former not in DETERMINERS:
+            return place
+        if after == "be" and (_is_said_of_it(words, place) or (former in _PEOPLE and word.endswith("ing"))):
             return place
         if after == "be" and ends_with_complement(word) and words[place - 1].lower() not in DETERMINERS:
             return place
     return least if after != "be" else len(words)
+
+
+def _is_said_of_it(words: list[str], place: int) -> bool:
+    """Whether a participle ends the noun phrase: "my son christened" but not "my favourite stuffed toy"."""
+    word, former = words[place].strip(","), words[place - 1].lower()
+    known = word.endswith("ed") or word in PARTICIPLES
+    if not (known and is_participle(word)) or former in DETERMINERS or former.endswith(("'s", "s'")):
+        return False
+    after = words[place + 1].lower() if place + 1 < len(words) else ""
+    return not after or after in PREPOSITIONS | DETERMINERS | ADVERBS or after.endswith("day")
 
 
 def ends_with_complement(word: str) -> bool:

@@ -14,7 +14,6 @@ from synthesis.frames import (
     AGES,
     AGES_OF_ME,
     ALLERGIES,
-    BIRTHDAYS,
     BIRTHPLACES,
     HOMES,
     JOBS,
@@ -26,6 +25,7 @@ from synthesis.frames import (
 )
 from synthesis.guards import swap_groups
 from synthesis.questions import Question
+from synthesis.when_where import dates, places, tail, trait_of, upper
 
 _PETS = frozenset(word for member in swap_groups()[0] for word in member)
 # Whole questions about oneself that have sisters: whichever comes, the others are offered.
@@ -52,19 +52,8 @@ def structural(question: Question) -> Iterator[str]:
         yield from family(question)
 
 
-def _trait(question: Question) -> tuple[str, str]:
-    """(owner, trait) of "my dog's name" or "the name of my dog"; ("", "") otherwise."""
-    if question.aux not in ("is", "are", "was") or question.rest:
-        return "", ""
-    of = re.fullmatch(r"the ([\w -]+?) (?:of|for) (.+)", question.subject)
-    if of and not (set(of[1].split()) & PREPOSITIONS):
-        return of[2], of[1]
-    owned = re.fullmatch(r"(.+)'s ([\w -]+)", question.subject)
-    return (owned[1], owned[2]) if owned else ("", "")
-
-
 def _names(question: Question) -> Iterator[str]:
-    owner, trait = _trait(question)
+    owner, trait = trait_of(question)
     name_asked = (
         question.wh == "what"
         and question.aux == "is"
@@ -79,14 +68,14 @@ def _names(question: Question) -> Iterator[str]:
 
 
 def _ages(question: Question) -> Iterator[str]:
-    owner, trait = _trait(question)
+    owner, trait = trait_of(question)
     if (question.wh == "how old" and question.aux == "is" and not question.rest) or trait == "age":
         name = owner or question.subject
         yield from (frame.format(name) for frame in AGES)
 
 
 def _jobs(question: Question) -> Iterator[str]:
-    owner, trait = _trait(question)
+    owner, trait = trait_of(question)
     about_work = (
         question.wh == "what"
         and question.aux == "does"
@@ -100,83 +89,6 @@ def _jobs(question: Question) -> Iterator[str]:
     )
     if trait in ("job", "profession", "occupation") or about_work:
         yield from (frame.format(owner or question.subject) for frame in JOBS)
-
-
-def _dates(question: Question) -> Iterator[str]:
-    owner, trait = _trait(question)
-    if question.wh in ("when", "what", "on which day", "what date", "which day") and trait == "birthday":
-        yield from (frame.format(owner) for frame in BIRTHDAYS)
-    elif (
-        question.wh == "when"
-        and question.aux in ("is", "was", "are")
-        and question.subject
-        and not question.rest
-    ):
-        be, what = question.aux, question.subject
-        yield f"On which day {be} {what}?"
-        if be != "are":
-            yield f"What is the date of {what}?"
-        yield f"What day {be} {what}?"
-        yield f"{_upper(what)} {be} when?"
-        if what.startswith("my "):
-            do = "did" if be == "was" else "do"
-            yield f"When {do} I have {what}?"
-            yield f"Which day {be} {what} on?"
-    elif question.wh == "when" and question.aux:
-        rest = _tail(question)
-        yield f"On which day {rest}?"
-        yield (
-            f"At what time {rest}?"
-            if question.aux in ("do", "does") and "expire" not in rest
-            else f"On what date {rest}?"
-        )
-        yield f"What is the time when {question.statement()}?"
-    if question.wh in ("what time", "at what time"):
-        rest = _tail(question)
-        yield f"At what time {rest}?"
-        yield f"When {rest}?"
-        yield f"At what hour {rest}?"
-        yield f"At which time {rest}?"
-
-
-def _places(question: Question) -> Iterator[str]:
-    if question.wh != "where" or not question.aux or not question.subject:
-        return
-    rest, statement = _tail(question), question.statement()
-    keeps = re.fullmatch(
-        r"(?:usually |normally |always )?(keep|store|hide|leave|put|park) (.+)", question.rest
-    )
-    movable = keeps is not None and question.subject == "I" and question.aux in ("do", "did", "have")
-    if movable and keeps:
-        thing = keeps[2]
-        yield f"Where {'are' if is_plural(thing) else 'is'} {thing}?"
-        yield f"Where can I find {thing}?"
-        yield f"In which place {rest}?"
-        yield (
-            f"Where {'are' if is_plural(thing) else 'is'} {thing} kept?"
-            if question.aux == "do"
-            else f"Where have I put {thing}?"
-        )
-        yield f"What is the place where {statement}?"
-        yield f"Where should I look for {thing}?"
-        yield f"Where would I find {thing}?"
-    elif question.aux in ("is", "are") and not question.rest:
-        yield f"Where can I find {question.subject}?"
-        yield f"In which place {rest}?"
-        yield f"Where do I find {question.subject}?"
-        yield f"In what place can {question.subject} be found?"
-        yield f"Where {question.aux} {question.subject} located?"
-        yield f"Where should I look for {question.subject}?"
-    else:
-        yield f"In which place {rest}?"
-        yield (
-            f"What is the place where {statement}?"
-            if question.aux != "did"
-            else f"What was the place where {statement}?"
-        )
-        yield f"At what place {rest}?"
-        yield f"Where is it that {statement}?"
-        yield f"Which is the place where {statement}?"
 
 
 def _people(question: Question) -> Iterator[str]:
@@ -197,7 +109,7 @@ def _people(question: Question) -> Iterator[str]:
         yield f"Who is the person who {said}?"
         yield f"What is the name of the person who {said}?"
     elif question.wh == "who" and question.aux not in ("is", "was", "are"):
-        yield f"Which person {_tail(question)}?"
+        yield f"Which person {tail(question)}?"
         yield f"Who is the person {question.statement()}?"
         yield f"Who is it that {question.statement()}?"
 
@@ -236,7 +148,7 @@ def _kinds(question: Question) -> Iterator[str]:
     """ "what" and "which" take one another's place; a stranded preposition may come first."""
     words = question.wh.split()
     if len(words) > 1 and words[0] in ("what", "which") and words[1] not in ("time", "of"):
-        rest, phrase = _tail(question), " ".join(words[1:])
+        rest, phrase = tail(question), " ".join(words[1:])
         other = "which" if words[0] == "what" else "what"
         yield f"{other} {phrase} {rest}?"
         final = rest.split()[-1] if rest else ""
@@ -244,7 +156,8 @@ def _kinds(question: Question) -> Iterator[str]:
             yield f"{final} {other} {phrase} {rest.rsplit(' ', 1)[0]}?"
         if question.subject:
             if question.aux not in ("is", "are") or question.rest:
-                yield f"What is the {phrase} {question.statement()}?"
+                if words[1] != "size":
+                    yield f"What {'are' if is_plural(phrase) else 'is'} the {phrase} {question.statement()}?"
         for kind, others in (("kind of", ("sort of", "type of")), ("sort of", ("kind of", "type of"))):
             if phrase.startswith(kind + " "):
                 yield from (f"what {one} {phrase[len(kind) + 1 :]} {rest}?" for one in others)
@@ -264,12 +177,12 @@ def _kinds(question: Question) -> Iterator[str]:
         and question.subject
     ):
         yield f"What is it that {question.statement()}?"
-        yield f"Which thing {_tail(question)}?"
+        yield f"Which thing {tail(question)}?"
 
 
 def _traits(question: Question) -> Iterator[str]:
     """ "my car's number plate", "the number plate of my car"."""
-    owner, trait = _trait(question)
+    owner, trait = trait_of(question)
     if (
         question.wh == "what"
         and owner
@@ -295,7 +208,7 @@ def _traits(question: Question) -> Iterator[str]:
 
 def _manner(question: Question) -> Iterator[str]:
     if question.wh == "how" and question.aux in ("do", "does", "did") and question.subject:
-        yield f"In what way {_tail(question)}?"
+        yield f"In what way {tail(question)}?"
         yield (
             f"What is the way {question.statement()}?"
             if question.aux != "did"
@@ -304,21 +217,21 @@ def _manner(question: Question) -> Iterator[str]:
         yield (
             f"How is it that {question.statement()}?"
             if question.aux == "does"
-            else f"How exactly {_tail(question)}?"
+            else f"How exactly {tail(question)}?"
         )
     elif question.wh == "how tall" and question.subject:
         yield "What is my height?" if question.subject == "I" else f"What is {question.subject}'s height?"
-        yield f"What height {_tail(question)}?"
+        yield f"What height {tail(question)}?"
     elif question.wh.startswith("how many ") and question.subject:
         yield f"What is the number of {question.wh[9:]} {question.statement()}?"
     elif question.wh == "how often" and question.subject:
-        yield f"How many times {_tail(question)}?"
-        yield f"How frequently {_tail(question)}?"
+        yield f"How many times {tail(question)}?"
+        yield f"How frequently {tail(question)}?"
     elif question.wh == "how long" and question.subject:
-        yield f"For how long {_tail(question)}?"
-        yield f"For how much time {_tail(question)}?"
+        yield f"For how long {tail(question)}?"
+        yield f"For how much time {tail(question)}?"
     elif question.wh == "why" and question.subject:
-        yield f"For what reason {_tail(question)}?"
+        yield f"For what reason {tail(question)}?"
         yield f"What is the reason why {question.statement()}?"
         yield f"How come {question.statement()}?"
 
@@ -326,23 +239,15 @@ def _manner(question: Question) -> Iterator[str]:
 def _polar(question: Question) -> Iterator[str]:
     if question.wh or not question.subject:
         return
-    statement = re.sub(r"\bany ", "", question.statement())
+    statement = re.sub(r"\b(?:any|ever) | yet$", "", question.statement())
     yield f"Is it true that {statement}?"
     yield f"Is it right to say that {statement}?"
-    yield f"{_upper(statement)}, right?"
+    yield f"{upper(statement)}, right?"
     yield f"Would you say that {statement}?"
     yield f"Is it the case that {statement}?"
     have = re.fullmatch(r"have (.+)", question.rest)
     if have and question.aux == "do":
         yield f"Have {question.subject} got {have[1]}?"
-
-
-def _tail(question: Question) -> str:
-    return " ".join(part for part in (question.aux, question.subject, question.rest) if part)
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 _FAMILIES: tuple[Callable[[Question], Iterator[str]], ...] = (
@@ -351,8 +256,8 @@ _FAMILIES: tuple[Callable[[Question], Iterator[str]], ...] = (
     _jobs,
     _favourites,
     _people,
-    _dates,
-    _places,
+    dates,
+    places,
     _traits,
     _kinds,
     _manner,

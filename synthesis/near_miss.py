@@ -14,9 +14,10 @@ from itertools import chain, zip_longest
 
 import numpy as np
 
-from synthesis.english import AUXILIARIES, PREPOSITIONS, base_form, ends_with_complement, is_plural
+from synthesis.english import AUXILIARIES, PREPOSITIONS, ends_with_complement, is_plural
 from synthesis.guards import personal_questions, swap_groups
 from synthesis.questions import Question, parse
+from synthesis.verbs import base_form
 
 _PETS = frozenset(word for member in swap_groups()[0] for word in member)
 _PEOPLE = frozenset(

@@ -8,7 +8,7 @@ key." all come out as the same `Question`. Knows word order only, not meaning.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synthesis.english import (
     ADVERBS,
@@ -20,14 +20,12 @@ from synthesis.english import (
     PREDICATES,
     PREPOSITIONS,
     PRONOUNS,
-    base_form,
     capitalised,
     end_of_noun_phrase,
     is_plural,
     lowered,
-    past,
-    third_person,
 )
+from synthesis.verbs import base_form, is_participle, past, third_person
 
 _WH = frozenset({"what", "which", "who", "whom", "whose", "where", "when", "why", "how"})
 _LEAD_INS = re.compile(
@@ -112,6 +110,11 @@ def parse(text: str) -> Question | None:
         return _clause("", words[1:])
     if first in _WH:
         return _wh_question(words)
+    if first in PREPOSITIONS and len(words) > 3 and words[1].lower() in ("which", "what", "whom"):
+        later = _wh_question(words[1:])
+        if later is None or not later.aux or later.wh == "what time":
+            return later
+        return replace(later, rest=_join(later.rest, first))
     if first in AUXILIARIES and len(words) > 2:
         return _inverted("", first, words[1:])
     if wrapped and (first in ("my", "our", "the") or words[0].endswith("'s")) and "," not in core:
@@ -159,7 +162,7 @@ def _inverted(wh: str, aux: str, words: list[str]) -> Question | None:
             first.endswith("ing") and kind == "be" and not phrase
         )
         if kind == "have" and first not in PRONOUNS:
-            lead_is_subject = True
+            lead_is_subject = not _has_participle(wh, words)
         if kind == "do" and aux not in DO and first not in PRONOUNS | DETERMINERS and base_form(first):
             lead_is_subject = True
         if kind == "be" and phrase and wh.startswith("which") and first not in PRONOUNS | {"my", "our"}:
@@ -170,6 +173,17 @@ def _inverted(wh: str, aux: str, words: list[str]) -> Question | None:
     if kind == "be" and end == len(words) > 1:
         end = _split_preposition(wh, words)
     return Question(wh, aux, _subject(" ".join(words[:end])), " ".join(words[end:]))
+
+
+def _has_participle(wh: str, words: list[str]) -> bool:
+    """Whether "has" is followed by a subject and a participle: "has my brother moved", not "has a dog"."""
+    if wh.split()[0] in ("where", "when", "why"):
+        return True
+    first = words[0].lower()
+    if first in ("a", "an", "any") or (first not in DETERMINERS and not words[0][:1].isupper()):
+        return False
+    end = end_of_noun_phrase(words, "have")
+    return any(is_participle(word) for word in words[end : end + 2])
 
 
 def _split_preposition(wh: str, words: list[str]) -> int:
@@ -209,7 +223,8 @@ def _clause(wh: str, words: list[str]) -> Question | None:
         verb_at += 1
     subject, verb, rest = _subject(" ".join(words[:end])), words[verb_at].lower(), words[verb_at + 1 :]
     adverbs = words[end:verb_at]
-    participle = bool(rest) and (rest[0].endswith("ed") or rest[0] in ("been", "got", "gone", "taken"))
+    said = next((word for word in rest if word.lower() not in ADVERBS), "")
+    participle = is_participle(said)
     if verb in BE or (verb in AUXILIARIES - DO - HAVE) or (verb in HAVE and participle):
         return Question(wh, verb, subject, _join(*adverbs, *rest))
     form = base_form(verb)

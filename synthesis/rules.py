@@ -1,4 +1,4 @@
-"""Other wordings of a question by rule: other structures first, then the question inside another sentence.
+"""Other wordings of a question by rule: other words and the question inside another sentence, in turn.
 
 Made for English questions of any content; an imperative prompt is wrapped. No model is asked and nothing
 is random,
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
 from synthesis.checks import language_of, same_text
 from synthesis.english import capitalised, lowered
 from synthesis.families import structural
 from synthesis.questions import Question, bare, parse
+from synthesis.relations import in_other_words
 
 _AROUND_A_CLAUSE = (
     "Can you tell me {}?",
@@ -78,7 +79,7 @@ _NOT_A_REQUEST = re.compile(
 
 
 def reword(question: str) -> list[str]:
-    """Distinct wordings of `question` by rule, different structures and wrappings in turn.
+    """Distinct wordings of `question` by rule, other words and wrappings in turn.
 
     Empty for texts in another language than English.
     """
@@ -87,14 +88,11 @@ def reword(question: str) -> list[str]:
         return []
     parsed = None if _POLITE.match(text) else parse(text)
     if parsed is not None:
-        other_structures = _whole(structural(parsed))
-        # Two structures for each wrapping: they teach more than the same words inside another sentence.
-        ways = [
-            other_structures[::2],
-            other_structures[1::2],
-            _whole(_wrapped(parsed)),
-            _whole(_asked_for(parsed)),
-        ]
+        # Other words teach more than the same words inside another sentence, so they come first in each turn.
+        other_words = dict.fromkeys(_whole(chain(in_other_words(parsed.direct()), structural(parsed))))
+        wrapped, asked_for = _whole(_wrapped(parsed)), _whole(_asked_for(parsed))
+        around = [text for turn in zip_longest(wrapped[:1], asked_for, wrapped[1:]) for text in turn if text]
+        ways = [[text for text in other_words if not same_text(text, parsed.direct())], around]
     else:
         ways = [_whole(_request(text))]
     found: list[str] = []

@@ -13,8 +13,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from synthesis.english import base_form, capitalised, is_plural
+from synthesis.english import capitalised, is_plural
 from synthesis.guards import swap_groups
+from synthesis.verbs import base_form
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from synthesis.english import base_form
+from synthesis.verbs import base_form
 
 # Words that ask the same thing; one stands for the others when meaning and leaks are compared.
 _SAME = (

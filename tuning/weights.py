@@ -15,22 +15,25 @@ class Weights:
 
     def __init__(self, path: Path) -> None:
         """Map the file; reads only its header. Raises TuningError when it is no readable GGUF."""
-        from gguf import GGUFReader
+        from gguf import GGUFReader, GGUFValueType
 
         try:
-            self._reader = GGUFReader(str(path))
+            reader = GGUFReader(str(path))
         except (ValueError, OSError, IndexError, KeyError) as error:
             raise TuningError(f"{path.name} can't be read as GGUF: {error}") from error
-        self._tensors = {tensor.name: tensor for tensor in self._reader.tensors}
-        self.architecture = str(self._field("general.architecture"))
-
-    def _field(self, key: str, default: object = None) -> object:
-        field = self._reader.fields.get(key)
-        return field.contents() if field is not None else default
+        self._tensors = {tensor.name: tensor for tensor in reader.tensors}
+        # The reader keeps every vocabulary entry as an object of its own, more than a hundred megabytes.
+        # Only the single values are kept here.
+        self._values = {
+            key: field.contents()
+            for key, field in reader.fields.items()
+            if field.types[:1] != [GGUFValueType.ARRAY]
+        }
+        self.architecture = str(self._values.get("general.architecture"))
 
     def number(self, name: str, default: float | None = None) -> float:
         """A hyperparameter of the architecture, for example `attention.head_count`. Raises TuningError."""
-        value = self._field(f"{self.architecture}.{name}", default)
+        value = self._values.get(f"{self.architecture}.{name}", default)
         if not isinstance(value, int | float):
             raise TuningError(f"the model does not state {self.architecture}.{name}")
         return float(value)

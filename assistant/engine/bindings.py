@@ -14,9 +14,10 @@ from pathlib import Path
 
 # Third-party usage pings are off in this process before any library could send one.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-# Idle threads sleep instead of spinning. On a quiet machine this costs next to nothing; beside another busy
-# program spinning threads wait for cores that are taken, and tokens/s fell to a fiftieth (docs/log.md).
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Waiting threads spin only briefly, then sleep. Spinning without end, OpenMP's default, is hardly faster on
+# a quiet machine, and beside another busy program it wastes the cores it waits for (docs/log.md).
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 import llama_cpp.llama_cpp as raw
 
