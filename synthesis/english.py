@@ -135,8 +135,8 @@ _ING_NOUNS = frozenset(
 # "my sister cooking" is a sister who cooks, "my evening cooking" is a kind of cooking.
 _PEOPLE = frozenset(
     """brother sister mother father mum mom dad son daughter wife husband partner aunt uncle cousin niece
-    nephew grandmother grandfather grandma grandpa grandson granddaughter friend boss neighbour neighbor girlfriend
-    boyfriend colleague flatmate parents children kids friends""".split()
+    nephew grandmother grandfather grandma grandpa grandson granddaughter friend boss neighbour neighbor
+    girlfriend boyfriend colleague flatmate parents children kids friends""".split()
 )
 
 

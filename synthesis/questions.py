@@ -166,7 +166,8 @@ def _inverted(wh: str, aux: str, words: list[str]) -> Question | None:
         if kind == "do" and aux not in DO and first not in PRONOUNS | DETERMINERS and base_form(first):
             lead_is_subject = True
         if kind == "be" and phrase and wh.startswith("which") and first not in PRONOUNS | {"my", "our"}:
-            lead_is_subject = True
+            # "which box are the candles in" asks about the candles, "which box is the heavy one" about the box
+            lead_is_subject = words[-1].lower() not in PREPOSITIONS
         if lead_is_subject:
             return Question(wh, aux, "", " ".join(words))
     end = end_of_noun_phrase(words, kind)

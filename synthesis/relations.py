@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from synthesis.english import is_plural
+from synthesis.english import ADVERBS, is_plural
 from synthesis.guards import swap_groups
 from synthesis.slots import PATTERNS, own_of, owner_of, pronouns_of
 from synthesis.verbs import third_person
@@ -108,7 +108,7 @@ def _completed(slots: Mapping[str, str | None]) -> dict[str, str] | None:
         persons.add(owner_of(values["own"]))
     if "him" in values:
         persons.add(pronouns_of(values["him"])[0])
-    if len(persons) > 1:
+    if len(persons) > 1 or any(person.split()[-1] in ADVERBS for person in persons):
         return None
     things = [value for name, value in values.items() if name not in (*_PERSONS, "own", "him", "their")]
     ours = any(re.match(r"our\b", thing) for thing in things)
