@@ -23,7 +23,7 @@ UNKNOWN_ANSWER = "I don't know that yet."
 # Wordings by rule on top of the stored ones. They cost one forward pass each, and they keep the near misses,
 # which are asked in the same forms, from teaching that a form means "I don't know".
 EXTRA_WORDINGS = 4
-NEAR_MISSES_PER_FACT = 6
+NEAR_MISSES_PER_FACT = 9
 PERSONAL_QUESTIONS = 12
 # Every sixth general prompt is kept for the gate and never trained on.
 CHECK_STRIDE = 6
@@ -79,7 +79,7 @@ def build_curriculum(
     *,
     embed: Callable[[Sequence[str]], np.ndarray],
     rng: np.random.Generator,
-    general_prompts_used: int = 60,
+    general_prompts_used: int = 100,
 ) -> Curriculum:
     """Lessons for `facts`. `embed` maps texts to unit vectors float32 [n, dim]."""
     lessons = [

@@ -166,7 +166,7 @@ def _inverted(wh: str, aux: str, words: list[str]) -> Question | None:
         if kind == "do" and aux not in DO and first not in PRONOUNS | DETERMINERS and base_form(first):
             lead_is_subject = True
         if kind == "be" and phrase and wh.startswith("which") and first not in PRONOUNS | {"my", "our"}:
-            # "which box are the candles in" asks about the candles, "which box is the heavy one" about the box
+            # "which box are the candles in" is about the candles, "which box is the heavy one" is not
             lead_is_subject = words[-1].lower() not in PREPOSITIONS
         if lead_is_subject:
             return Question(wh, aux, "", " ".join(words))
@@ -243,7 +243,9 @@ def _expand(text: str) -> str:
 
 
 def _subject(text: str) -> str:
-    return "I" if text.lower() == "i" else lowered(text)
+    """A name keeps its capital."""
+    first = re.split(r"[\s']", text, maxsplit=1)[0].lower()
+    return "I" if text.lower() == "i" else lowered(text) if first in PRONOUNS | DETERMINERS else text
 
 
 def _has_name(words: list[str]) -> bool:

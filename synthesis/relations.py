@@ -18,7 +18,7 @@ from synthesis.guards import swap_groups
 from synthesis.slots import PATTERNS, own_of, owner_of, pronouns_of
 from synthesis.verbs import third_person
 
-_FILES = ("relations_people.txt", "relations_daily.txt", "relations_things.txt")
+_FILES = ("people", "acquaintances", "likes", "habits", "things")
 _PETS = frozenset(word for member in swap_groups()[0] for word in member)
 _TOKEN = re.compile(r"\{([^{}]+)\}")
 _AUXILIARIES = {
@@ -37,7 +37,8 @@ _PERSONS = ("who", "me")
 @dataclass(frozen=True, slots=True)
 class _Group:
     frames: tuple[str, ...]
-    patterns: tuple[re.Pattern[str], ...]
+    patterns: tuple[tuple[str, str, re.Pattern[str]], ...]
+    """Each with how a question must begin and end to fit, which is quicker to see than the whole."""
 
 
 def in_other_words(question: str) -> Iterator[str]:
@@ -46,7 +47,9 @@ def in_other_words(question: str) -> Iterator[str]:
     The question itself may be among them; nothing for a question that fits no frame.
     """
     for group in _groups():
-        for pattern in group.patterns:
+        for start, end, pattern in group.patterns:
+            if not (question.startswith(start) and question.endswith(end)):
+                continue
             match = pattern.fullmatch(question)
             slots = _completed(match.groupdict()) if match else None
             if slots is not None:
@@ -58,14 +61,23 @@ def in_other_words(question: str) -> Iterator[str]:
 def _groups() -> tuple[_Group, ...]:
     found = []
     for name in _FILES:
-        text = resources.files("synthesis").joinpath("data", name).read_text(encoding="utf-8")
+        text = (
+            resources.files("synthesis").joinpath("data", f"relations_{name}.txt").read_text(encoding="utf-8")
+        )
         for block in re.split(r"\n\s*\n", text):
             lines = [line.strip() for line in block.splitlines() if line.strip() and line[0] != "#"]
             frames = tuple(line.lstrip("> ") for line in lines if line[0] != "~")
             if frames:
-                patterns = tuple(_pattern(line) for line in lines if line[0] != ">")
+                patterns = tuple((*_ends(line), _pattern(line)) for line in lines if line[0] != ">")
                 found.append(_Group(frames, patterns))
     return tuple(found)
+
+
+def _ends(line: str) -> tuple[str, str]:
+    """What a question that fits a frame begins and ends with for certain."""
+    raw = line[1:].strip() if line[0] == "~" else line
+    start, end = re.match(r"[^({]*", raw), re.search(r"[^)}]*$", raw)
+    return start[0] if start else "", "" if end is None or end[0] == "?" else end[0]
 
 
 def _pattern(line: str) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain, zip_longest
 
-from synthesis.checks import language_of, same_text
+from synthesis.checks import language_of, same_text, words_of
 from synthesis.english import capitalised, lowered
 from synthesis.families import structural
 from synthesis.questions import Question, bare, parse
@@ -92,15 +92,15 @@ def reword(question: str) -> list[str]:
         other_words = dict.fromkeys(_whole(chain(in_other_words(parsed.direct()), structural(parsed))))
         wrapped, asked_for = _whole(_wrapped(parsed)), _whole(_asked_for(parsed))
         around = [text for turn in zip_longest(wrapped[:1], asked_for, wrapped[1:]) for text in turn if text]
-        ways = [[text for text in other_words if not same_text(text, parsed.direct())], around]
+        asked = parsed.direct()
+        ways = [[each for each in other_words if not same_text(each, asked)], around]
     else:
         ways = [_whole(_request(text))]
-    found: list[str] = []
-    order = [text for turn in zip_longest(*ways) for text in turn if text]
+    found = {" ".join(words_of(text)): text}
+    order = [each for turn in zip_longest(*ways) for each in turn if each]
     for wording in [*order, *_whole(_around(text, parsed))]:
-        if not same_text(wording, text) and not any(same_text(wording, other) for other in found):
-            found.append(wording)
-    return found
+        found.setdefault(" ".join(words_of(wording)), wording)
+    return list(found.values())[1:]
 
 
 def _wrapped(parsed: Question) -> Iterator[str]:

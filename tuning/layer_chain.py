@@ -33,8 +33,8 @@ class LayerChain:
     steps: int = 112
     # Many answers are harder to learn than the one "I don't know", so facts get most of each step.
     facts_per_step: int = 20
-    unknowns_per_step: int = 7
-    generals_per_step: int = 6
+    unknowns_per_step: int = 10
+    generals_per_step: int = 10
     learning_rate: float = 4e-3
     spill_weight: float = 1.0
     sampled_tokens: int = 2048

@@ -87,3 +87,9 @@ def test_a_participle_follows_its_auxiliary_in_an_indirect_question(question: st
     assert parsed is not None and parsed.indirect() == indirect
     again = parse(f"Tell me {indirect}.")
     assert again is not None and again.indirect() == indirect
+
+
+def test_a_name_keeps_its_capital() -> None:
+    assert {"What is Mia's job?", "Can you tell me what Mia does for work?"} <= set(
+        reword("What does Mia do for work?")[:4]
+    )
