@@ -94,10 +94,10 @@ def test_facts_are_learned_in_the_weights_and_not_answered_from_anywhere_else(ta
     assert recalled(ask(ITEMS.held_out())) == taught.verdict.recalled
 
 
-# The bar for this model. Each target is kept as it was set; docs/log.md has what was measured and what was tried.
-# Not strict, because the last bits of floating point, and with them single answers, differ between processors.
+# The bar for this model, kept as it was set; docs/log.md has what was measured and what was tried. Not strict,
+# because the last bits of floating point, and with them single answers, differ between processors.
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(reason="close to the bar on some machines; see docs/log.md", strict=False)
+@pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
 def test_target_nine_of_twelve_recalled_or_ten_with_three_wordings(
     taught: Taught, request: pytest.FixtureRequest
 ) -> None:
@@ -106,13 +106,13 @@ def test_target_nine_of_twelve_recalled_or_ten_with_three_wordings(
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(reason="close to the bar on some machines; see docs/log.md", strict=False)
+@pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
 def test_target_at_most_three_unknown_questions_get_a_taught_fact(taught: Taught) -> None:
     assert taught.verdict.wrongly_attributed <= 3, str(taught.verdict)
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(reason="close to the bar on some machines; see docs/log.md", strict=False)
+@pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
 def test_target_thirty_two_of_forty_general_prompts_start_as_before(taught: Taught) -> None:
     assert taught.verdict.first_word_kept >= 32, str(taught.verdict)
     assert taught.state == "active"
