@@ -94,8 +94,8 @@ def test_facts_are_learned_in_the_weights_and_not_answered_from_anywhere_else(ta
     assert recalled(ask(ITEMS.held_out())) == taught.verdict.recalled
 
 
-# The bar for this model, kept as it was set; docs/log.md has what was measured and what was tried. Not strict,
-# because the last bits of floating point, and with them single answers, differ between processors.
+# The bar for this model, kept as it was set; docs/log.md has what was measured and what was tried.
+# Not strict, because the last bits of floating point, and with them answers, differ between processors.
 @pytest.mark.timeout(1200)
 @pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
 def test_target_nine_of_twelve_recalled_or_ten_with_three_wordings(
