@@ -84,7 +84,10 @@ def recalled(answers: Sequence[str]) -> int:
 
 
 @pytest.mark.timeout(1200)
-def test_facts_are_learned_in_the_weights_and_not_answered_from_anywhere_else(taught: Taught) -> None:
+def test_facts_are_learned_in_the_weights_and_not_answered_from_anywhere_else(
+    taught: Taught, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSISTANT_HOME", str(taught.home))
     assert taught.held_out_after < 0.5 * taught.held_out_before
     assert taught.verdict.recalled >= 6, str(taught.verdict)
     assert recalled(ask(ITEMS.held_out(), "--no-adapters")) == 0
