@@ -1,7 +1,8 @@
 """The whole loop as its owner runs it: teach twelve facts, learn, ask in words it never saw.
 
 Only commands are used, with the embedded model and real files. The facts are those of
-benchmarks/data/test.json, which nothing was tuned on.
+benchmarks/data/test.json, which no development run used. One earlier result on them prompted the last
+change of the defaults (docs/log.md).
 """
 
 from __future__ import annotations
