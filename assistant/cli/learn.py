@@ -46,7 +46,10 @@ def add(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add what should be answered to a question, like an edited answer; `learn now` learns it."""
+    """Add what should be answered to a question, like an edited answer; `learn now` learns it.
+
+    A file is added whole or not at all.
+    """
     from assistant.marks import pairs_waiting
     from assistant.store import Store
 
@@ -56,7 +59,7 @@ def add(
         raise UsageError("Give --question and --answer, or --file.")
     wanted = read_pairs(file) if file is not None else [_usable(question, answer, "A pair")]
     with Store.open(default_paths()) as store:
-        added = [store.pairs.add(asked, told, source=SOURCE) for asked, told in wanted]
+        added = store.pairs.add_all(wanted, source=SOURCE)
         waiting = pairs_waiting(store)
     if as_json:
         document({"pairs": added, "waiting": waiting})

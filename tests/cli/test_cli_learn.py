@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from io import StringIO
@@ -20,6 +21,23 @@ from tests.doubles import STEPS, ScriptedLearner
 
 Run = Callable[..., tuple[int, str, str]]
 RunJson = Callable[..., Any]
+
+# Adds a file, but the process is killed while the pair number argv[2] is being written.
+KILLED_WHILE_ADDING = """
+import os, signal, sys
+from assistant.cli.app import main
+from assistant.store.pairs import Pairs
+file, last, add, count = sys.argv[1], int(sys.argv[2]), Pairs.add, 0
+def counting(self, *args, **kwargs):
+    global count
+    pair = add(self, *args, **kwargs)
+    count += 1
+    if count == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return pair
+Pairs.add = counting
+main(["learn", "add", "--file", file])
+"""
 
 CAT = ("What is my cat called?", "Your cat is called Mo.")
 
@@ -106,6 +124,36 @@ def test_a_bad_line_is_named_and_nothing_is_added(
     assert (code, out) == (2, "")
     assert f"Line 3 of {file}" in err
     assert run_json("learn", "pairs") == []
+
+
+def pairs_file(folder: Path, count: int) -> Path:
+    file = folder / "pairs.jsonl"
+    pairs = [{"question": f"Question {n}?", "answer": f"Answer {n}."} for n in range(1, count + 1)]
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    return file
+
+
+def test_one_bad_line_among_many_adds_nothing(run: Run, run_json: RunJson, tmp_path: Path) -> None:
+    file = pairs_file(tmp_path, 9)
+    lines = file.read_text().splitlines()
+    lines[6] = '{"question": "Question 7?", "answer": null}'
+    file.write_text("\n".join(lines))
+    code, out, err = run("learn", "add", "--file", str(file))
+    assert (code, out) == (2, "")
+    assert f"Line 7 of {file} needs a text as answer." in err
+    assert "nothing was added" in err
+    assert run_json("learn", "pairs", "--all") == []
+
+
+def test_a_crash_half_way_through_a_file_adds_nothing(
+    run_json: RunJson, tmp_path: Path, paths: Paths
+) -> None:
+    file = pairs_file(tmp_path, 9)
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_ADDING, str(file), "5"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert paths.database.exists()
+    assert run_json("learn", "pairs", "--all") == []
+    assert run_json("learn", "add", "--file", str(file))["waiting"] == 9
 
 
 def test_files_that_cannot_be_used_exit_with_2(run: Run, tmp_path: Path) -> None:
