@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.cli import learn_views
+from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
 from assistant.cli.progress import ProgressLine
 from assistant.errors import CheckFailed, UsageError
@@ -71,15 +72,15 @@ def learn_now(
     method: Annotated[
         str | None, typer.Option("--method", help="layer-chain or zeroth-order; else as in the settings.")
     ] = None,
+    model: ModelFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Learn all pairs now: make wordings, tune, check, and put the result in force if it passes."""
     from assistant.interrupts import interrupt_sets
     from assistant.services import open_services
-    from assistant.settings import load_settings
 
     paths = default_paths()
-    settings = load_settings(paths)
+    settings = settings_with(paths, model)
     cancel = threading.Event()
     # A script that wants JSON wants no lines about it; an owner at a terminal still sees where it is.
     progress = ProgressLine(only_on_terminal=as_json)

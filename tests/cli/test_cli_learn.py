@@ -16,6 +16,7 @@ import pytest
 from assistant.errors import Cancelled
 from assistant.learning_report import LearnReport
 from assistant.paths import Paths
+from assistant.settings import Settings
 from assistant.store import NewWording, Store, Version
 from tests.doubles import STEPS, ScriptedLearner
 
@@ -61,7 +62,13 @@ def learner(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scri
     def place(state: str = "active", **script: Any) -> ScriptedLearner:
         scripted = ScriptedLearner(None, report=report(state), **script)  # type: ignore[arg-type]
         services = SimpleNamespace(learner=scripted, problems=[], close=lambda: None)
-        monkeypatch.setattr("assistant.services.open_services", lambda *_: services)
+
+        def open_services(paths: Paths, settings: Settings) -> SimpleNamespace:
+            services.settings = settings
+            return services
+
+        monkeypatch.setattr("assistant.services.open_services", open_services)
+        scripted.services = services  # type: ignore[attr-defined]
         return scripted
 
     return place
@@ -287,6 +294,18 @@ def test_ctrl_c_asks_the_run_to_stop(run: Run, learner: Any, monkeypatch: pytest
     scripted = learner(hold_at=2)
     monkeypatch.setattr(scripted.holding, "set", lambda: os.kill(os.getpid(), signal.SIGINT))
     assert run("learn", "now")[:2] == (130, "")
+
+
+def test_learn_now_learns_on_the_model_it_is_given(run: Run, learner: Any) -> None:
+    scripted = learner()
+    assert run("learn", "now", "--model", "other.gguf")[0] == 0
+    assert scripted.services.settings.model == "other.gguf"
+
+
+def test_learn_now_without_that_model_exits_with_4(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("learn", "now", "--model", str(tmp_path / "none.gguf"))
+    assert (code, out) == (4, "")
+    assert "none.gguf does not exist" in err
 
 
 def test_an_unknown_method_exits_with_2(run: Run) -> None:
