@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from textual_plotext import PlotextPlot
 
 from assistant.store.records import Pair
+from assistant.tui.bindings import bound
 from assistant.tui.learn_job import LearnJob
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
@@ -58,10 +59,10 @@ class LearnScreen(Screen[None]):
     """`job` is the run in progress or the last one; `start` begins a new one and returns it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,s", "start", "Start tuning", id="learn.start", priority=True),
-        Binding("c", "cancel", "Cancel the run", id="learn.cancel"),
-        Binding("delete", "drop_pair", "Drop pair", id="learn.drop"),
-        Binding("escape", "close", "Back", id="learn.close"),
+        bound("learn.start", "start", priority=True),
+        bound("learn.cancel", "cancel"),
+        bound("learn.drop", "drop_pair"),
+        bound("learn.close", "close"),
     ]
     DEFAULT_CSS = """
     LearnScreen {
