@@ -34,7 +34,7 @@ ACTIONS = {
         Action("app.help-quit", "ctrl+c", "Say how to quit"),
         Action("prompt.send", "enter", "Send"),
         Action("prompt.newline", "ctrl+j", "New line"),
-        Action("chat.stop", "escape", "Stop the reply, or go to the prompt"),
+        Action("chat.stop", "escape", "Stop, or go to the prompt"),
         Action("chat.new", "ctrl+n", "New chat"),
         Action("chat.rename", "f2", "Rename chat"),
         Action("chat.search", "f3,ctrl+f", "Search"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
+FROM_CHAT = ("learn", "versions")
 
 
 class AssistantApp(App[None]):
@@ -135,17 +136,21 @@ class AssistantApp(App[None]):
 
     # Screens and keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is reached from the chat is offered there only."""
+        if action in FROM_CHAT:
+            return bool(self.screen_stack) and isinstance(self.screen, ChatScreen)
+        return super().check_action(action, parameters)
+
     def action_learn(self) -> None:
         from assistant.tui.learn_screen import LearnScreen
 
-        if isinstance(self.screen, ChatScreen):
-            self.push_screen(LearnScreen(self._services, self._learn_job, self.start_learning))
+        self.push_screen(LearnScreen(self._services, self._learn_job, self.start_learning))
 
     def action_versions(self) -> None:
         from assistant.tui.versions_screen import VersionsScreen
 
-        if isinstance(self.screen, ChatScreen):
-            self.push_screen(VersionsScreen(self._services))
+        self.push_screen(VersionsScreen(self._services))
 
     def action_keys(self) -> None:
         from assistant.tui.help_screen import HelpScreen
@@ -156,7 +161,7 @@ class AssistantApp(App[None]):
             self.screen.action_close()
             return
         sections = (
-            ("Writing", PromptInput.BINDINGS),
+            ("Writing", PromptInput.OWN_BINDINGS),
             ("Chat", ChatScreen.BINDINGS),
             ("A message you moved to with ↑", TurnView.BINDINGS),
             ("An answer: each says what happens with it", AnswerView.BINDINGS),
@@ -169,6 +174,7 @@ class AssistantApp(App[None]):
             (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
+            ("Editing a text", PromptInput.EDITING_BINDINGS),
         )
         self.push_screen(HelpScreen(sections, self.key_names))
 
@@ -188,7 +194,8 @@ class AssistantApp(App[None]):
             for verb in CHAT_VERBS:
                 yield self._command(verb, screen)
         for verb in APP_VERBS:
-            yield self._command(verb, self)
+            if isinstance(screen, ChatScreen) or verb.action not in FROM_CHAT:
+                yield self._command(verb, self)
 
     def _command(self, verb: Verb, runs: ChatScreen | AssistantApp) -> SystemCommand:
         does = f"{verb.does} ({self.keys_of(verb.key)})" if verb.key else verb.does

@@ -12,12 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Markdown
+from textual.widgets import Markdown
 
 from assistant.tui.bindings import bound
 from assistant.tui.chat_dialogs import ChatDialogs
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_pane import ChatPane
+from assistant.tui.key_footer import KeyFooter
 from assistant.tui.marking import Marking
 from assistant.tui.prompt import PromptInput
 from assistant.tui.replies import Replies
@@ -66,7 +67,7 @@ class ChatScreen(Screen[None]):
             yield ChatList()
             yield self._pane
         yield StatusLine()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         engine = self._services.engine

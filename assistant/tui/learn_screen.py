@@ -13,12 +13,13 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, ProgressBar, Static
+from textual.widgets import OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 from textual_plotext import PlotextPlot
 
 from assistant.store.records import Pair
 from assistant.tui.bindings import bound
+from assistant.tui.key_footer import KeyFooter
 from assistant.tui.learn_job import LearnJob
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
@@ -95,7 +96,7 @@ class LearnScreen(Screen[None]):
         yield LossCurve()
         yield Static(id="outcome")
         yield Notice()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._list_pairs()

@@ -23,12 +23,15 @@ def _key(binding: BindingType) -> str:
 class PromptInput(TextArea, inherit_bindings=False):
     """A multi-line input that grows with its text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
+    OWN_BINDINGS: ClassVar[list[BindingType]] = [
         bound("prompt.send", "submit"),
         bound("prompt.newline", "newline", show=False),
-        # F6 and F7 of the text area (select line, select all) give way to the app's own keys.
-        *(binding for binding in TextArea.BINDINGS if _key(binding) not in ("f6", "f7")),
     ]
+    # F6 and F7 of the text area (select line, select all) give way to the app's own keys.
+    EDITING_BINDINGS: ClassVar[list[BindingType]] = [
+        binding for binding in TextArea.BINDINGS if _key(binding) not in ("f6", "f7")
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*OWN_BINDINGS, *EDITING_BINDINGS]
 
     DEFAULT_CSS = """
     PromptInput {

@@ -14,10 +14,11 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from assistant.store.records import Version
 from assistant.tui.bindings import bound
+from assistant.tui.key_footer import KeyFooter
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
 
@@ -57,7 +58,7 @@ class VersionsScreen(Screen[None]):
         with VerticalScroll(id="details", can_focus=False):
             yield Static()
         yield Notice()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._table.add_columns("Version", "State", "Strength", "Pairs", "Made", "Method")

@@ -91,6 +91,28 @@ async def test_the_palette_names_the_keys_in_force(open_app: Opener, services) -
         assert told["Search"] == "Find words in all chats (f3 ^f)"
 
 
+async def test_the_footer_begins_with_the_way_to_all_keys_on_a_narrow_screen(open_app: Opener) -> None:
+    async with open_app(size=(60, 24)) as driver:
+        await driver.sees("f1 Keys ⏎ Send")
+        await driver.send("hi")
+        await driver.press("up")
+        await driver.sees("f1 Keys y Copy + Good - Bad e Edit")
+
+
+async def test_other_screens_do_not_offer_what_only_the_chat_leads_to(open_app: Opener) -> None:
+    async with open_app() as driver:
+        await driver.sees("f5 Learn f6 Versions")
+        await driver.press("f5")
+        await driver.sees("f1 Keys ⏎ Start tuning")
+        assert "f6 Versions" not in driver.screen_text()
+        offered = {command.title for command in driver.app.get_system_commands(driver.app.screen)}
+        assert offered == {"Theme", "Help", "Quit"}
+        await driver.press("f6", "f5")
+        assert isinstance(driver.app.screen, LearnScreen)
+        await driver.press("escape", "f6")
+        assert isinstance(driver.app.screen, VersionsScreen)
+
+
 @pytest.mark.parametrize("size", [(110, 36), (60, 24)])
 async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, int]) -> None:
     async with open_app(size=size) as driver:
