@@ -23,7 +23,7 @@ UNKNOWN_ANSWER = "I don't know that yet."
 # Wordings by rule on top of the stored ones. They cost one forward pass each, and they keep the near misses,
 # which are asked in the same forms, from teaching that a form means "I don't know".
 EXTRA_WORDINGS = 4
-NEAR_MISSES_PER_FACT = 9
+NEAR_MISSES_PER_FACT = 14
 PERSONAL_QUESTIONS = 12
 # Every sixth general prompt is kept for the gate and never trained on.
 CHECK_STRIDE = 6
@@ -31,7 +31,7 @@ CHECK_STRIDE = 6
 SAME_QUESTION = 0.85
 # A personal question this close to a taught one may be the same question.
 RELATED_QUESTION = 0.75
-REWORDED_SHARE = 0.6
+REWORDED_SHARE = 0.35
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """One transformer layer of the llama family in torch, with LoRA on its seven matrices.
 
 Works in GGUF space: q and k rows are in llama.cpp's rotary order (neighbouring pairs), so that an adapter
-trained here is written as it is. The shared prefix runs through the layer once for all sequences.
+trained here is written as it is. The shared prefix runs through the layer once for all sequences, and those
+are packed end to end: only the attention sees them padded, so that no matrix product is spent on padding.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,27 @@ class Geometry:
             rope_base=weights.number("rope.freq_base", 10000.0),
             norm_epsilon=weights.number("attention.layer_norm_rms_epsilon", 1e-5),
         )
+
+
+class Packing:
+    """Sequences of different length laid end to end as [tokens, ...], and the way to [N, longest, ...] and back."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        """`lengths` are the tokens of each of the N sequences, at least one each."""
+        self.lengths = tuple(lengths)
+        self.longest = max(lengths)
+        counts = torch.tensor(lengths)
+        self.positions = torch.cat([torch.arange(length) for length in lengths])
+        self._owners = torch.repeat_interleave(torch.arange(len(lengths)), counts)
+
+    def padded(self, x: torch.Tensor) -> torch.Tensor:
+        """[tokens, ...] → [N, longest, ...], zeros after the end of each sequence."""
+        room = x.new_zeros(len(self.lengths), self.longest, *x.shape[1:])
+        return room.index_put((self._owners, self.positions), x)
+
+    def packed(self, x: torch.Tensor) -> torch.Tensor:
+        """[N, longest, ...] → [tokens, ...]."""
+        return x[self._owners, self.positions]
 
 
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
@@ -104,58 +126,59 @@ class Layer:
         y = x @ self._weight[name].T
         return y + (x @ self.a[name].T) @ self.b[name].T * self._scale if adapted else y
 
-    def _heads(self, x: torch.Tensor, heads: int, start: int, rotate: bool) -> torch.Tensor:
-        """[batch, tokens, heads·width] → [batch, heads, tokens, width], rotated from position `start` on."""
+    def _rotated(self, x: torch.Tensor, heads: int, positions: torch.Tensor) -> torch.Tensor:
+        """[tokens, heads·width] → [tokens, heads, width], each token rotated by its position."""
         width = self._geometry.head_width
         x = x.unflatten(-1, (heads, width))
-        if rotate:
-            frequency = self._geometry.rope_base ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
-            angle = torch.arange(start, start + x.shape[1], dtype=torch.float32)[:, None, None] * frequency
-            even, odd = x[..., 0::2], x[..., 1::2]
-            cos, sin = angle.cos(), angle.sin()
-            x = torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
-        return x.transpose(1, 2)
+        frequency = self._geometry.rope_base ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
+        angle = positions.float()[:, None, None] * frequency
+        even, odd = x[..., 0::2], x[..., 1::2]
+        cos, sin = angle.cos(), angle.sin()
+        return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
 
     def forward(
-        self, prefix: torch.Tensor, own: torch.Tensor, rows: torch.Tensor | None, *, adapted: bool = True
+        self,
+        prefix: torch.Tensor,
+        own: torch.Tensor,
+        packing: Packing,
+        rows: torch.Tensor | None,
+        *,
+        adapted: bool = True,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Run the layer over the shared prefix [S, width] and the padded sequences [N, T, width].
+        """Run the layer over the shared prefix [S, width] and the packed sequences [tokens, width].
 
-        With `rows` (a boolean mask [N, T]) only those rows get past the attention: in the last layer
+        With `rows` (a boolean mask [tokens]) only those rows get past the attention: in the last layer
         nothing else is needed, and `own` comes back as [rows, width]. `adapted` False is the base layer.
         """
-        g, count, start = self._geometry, own.shape[0], prefix.shape[0]
-        normed_prefix = rms_norm(prefix, self._attn_norm, g.norm_epsilon)[None]
+        g, start, count = self._geometry, prefix.shape[0], len(packing.lengths)
+        normed_prefix = rms_norm(prefix, self._attn_norm, g.norm_epsilon)
         normed = rms_norm(own, self._attn_norm, g.norm_epsilon)
+        at_prefix, at = torch.arange(start), packing.positions + start
 
-        def project(
-            name: str, x: torch.Tensor, heads: int, position: int, rotate: bool = True
-        ) -> torch.Tensor:
-            return self._heads(self._linear(name, x, adapted), heads, position, rotate)
+        def project(name: str, x: torch.Tensor, heads: int, positions: torch.Tensor | None) -> torch.Tensor:
+            y = self._linear(name, x, adapted)
+            return y.unflatten(-1, (heads, -1)) if positions is None else self._rotated(y, heads, positions)
 
-        key_prefix = project("attn_k", normed_prefix, g.kv_heads, 0)
-        value_prefix = project("attn_v", normed_prefix, g.kv_heads, 0, rotate=False)
-        key = torch.cat(
-            [key_prefix.expand(count, -1, -1, -1), project("attn_k", normed, g.kv_heads, start)], 2
-        )
-        value = torch.cat(
-            [
-                value_prefix.expand(count, -1, -1, -1),
-                project("attn_v", normed, g.kv_heads, start, rotate=False),
-            ],
-            2,
-        )
-        query = project("attn_q", normed, g.heads, start)
-        steps = own.shape[1]
+        def keys_or_values(name: str, rotated: bool) -> tuple[torch.Tensor, torch.Tensor]:
+            """Those of the prefix [1, heads, S, width], and of all sequences [N, heads, S + T, width]."""
+            first = project(name, normed_prefix, g.kv_heads, at_prefix if rotated else None)
+            rest = packing.padded(project(name, normed, g.kv_heads, at if rotated else None))
+            first = first.transpose(0, 1)[None]
+            return first, torch.cat([first.expand(count, -1, -1, -1), rest.transpose(1, 2)], 2)
+
+        key_prefix, key = keys_or_values("attn_k", True)
+        value_prefix, value = keys_or_values("attn_v", False)
+        query = packing.padded(project("attn_q", normed, g.heads, at)).transpose(1, 2)
+        steps = packing.longest
         mask = torch.cat(
             [torch.ones(steps, start, dtype=torch.bool), torch.ones(steps, steps, dtype=torch.bool).tril()], 1
         )
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
-        mixed = mixed.transpose(1, 2).flatten(2)
+        mixed = packing.packed(mixed.transpose(1, 2).flatten(2))
         if rows is not None:
             own, mixed = own[rows], mixed[rows]
             return prefix, self._feed(own + self._linear("attn_output", mixed, adapted), adapted)
-        query_prefix = project("attn_q", normed_prefix, g.heads, 0)
+        query_prefix = project("attn_q", normed_prefix, g.heads, at_prefix).transpose(0, 1)[None]
         mixed_prefix = functional.scaled_dot_product_attention(
             query_prefix, key_prefix, value_prefix, is_causal=True, enable_gqa=True
         )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from tuning.examples import Example, Sequences, shared_prefix
-from tuning.llama_layer import Geometry, Layer, rms_norm
+from tuning.llama_layer import Geometry, Layer, Packing, rms_norm
 from tuning.weights import Weights
 
 GROUP = 32
@@ -34,25 +34,29 @@ def read_sequences(
     # Neighbours of like length, so that little is padded.
     order = sorted(range(len(examples)), key=lambda i: len(examples[i].inputs))
     groups = [order[start : start + GROUP] for start in range(0, len(order), GROUP)]
-    prefix = _embedded(weights, [examples[0].prompt[:shared]])[0]
-    states = [_embedded(weights, [examples[i].inputs[shared:] for i in group]) for group in groups]
+    packings = [Packing([len(examples[i].inputs) - shared for i in group]) for group in groups]
+    prefix = _embedded(weights, examples[0].prompt[:shared])
+    states = [
+        _embedded(weights, [token for i in group for token in examples[i].inputs[shared:]])
+        for group in groups
+    ]
     with torch.no_grad():
         for index in range(total - window):
             layer = Layer(weights, index, geometry)
-            prefix, states = _through(layer, prefix, states)
+            prefix, states = _through(layer, prefix, states, packings)
             yield (index + 1) / (total + 1)
         entering, entering_prefix = states, prefix
         for index in range(total - window, total):
             layer = Layer(weights, index, geometry)
-            prefix, states = _through(layer, prefix, states)
+            prefix, states = _through(layer, prefix, states, packings)
             yield (index + 1) / (total + 1)
         inputs: dict[int, np.ndarray] = {}
         rows: dict[int, torch.Tensor] = {}
-        for group, before, after in zip(groups, entering, states, strict=True):
-            for row, i in enumerate(group):
-                length = len(examples[i].inputs) - shared
-                inputs[i] = before[row, :length].numpy().copy()
-                rows[i] = after[row, length - len(examples[i].answer) : length]
+        for group, packing, before, after in zip(groups, packings, entering, states, strict=True):
+            parts = zip(group, before.split(packing.lengths), after.split(packing.lengths), strict=True)
+            for i, enters, leaves in parts:
+                inputs[i] = enters.numpy().copy()
+                rows[i] = leaves[-len(examples[i].answer) :]
         likely = _likeliest(weights, torch.cat([rows[i] for i in range(len(examples))]), top)
     ends = np.cumsum([len(each.answer) for each in examples])[:-1]
     yield Sequences(
@@ -65,20 +69,18 @@ def read_sequences(
     )
 
 
-def _embedded(weights: Weights, rows: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Token embeddings padded to [sequences, longest, width]."""
-    longest = max(len(row) for row in rows)
-    width = weights.shape("token_embd.weight")[1]
-    padded = torch.zeros(len(rows), longest, width)
-    for row, tokens in enumerate(rows):
-        padded[row, : len(tokens)] = torch.from_numpy(weights.tensor("token_embd.weight", list(tokens)))
-    return padded
+def _embedded(weights: Weights, tokens: Sequence[int]) -> torch.Tensor:
+    """Token embeddings [tokens, width]."""
+    return torch.from_numpy(weights.tensor("token_embd.weight", list(tokens)))
 
 
 def _through(
-    layer: Layer, prefix: torch.Tensor, states: Sequence[torch.Tensor]
+    layer: Layer, prefix: torch.Tensor, states: Sequence[torch.Tensor], packings: Sequence[Packing]
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    passed = [layer.forward(prefix, each, None, adapted=False) for each in states]
+    passed = [
+        layer.forward(prefix, each, packing, None, adapted=False)
+        for each, packing in zip(states, packings, strict=True)
+    ]
     return passed[0][0], [own for _, own in passed]
 
 

@@ -85,17 +85,18 @@ def test_the_trunk_and_the_window_together_reproduce_the_engine(
 ) -> None:
     import torch
 
-    from tuning.layer_chain import _pad
+    from tuning.layer_chain import _pack
     from tuning.llama_layer import Geometry, Layer, rms_norm
 
     geometry = Geometry.of(weights)
     rng = np.random.default_rng(0)
     layers = [Layer(weights, index, geometry, rank=2, alpha=2.0, rng=rng) for index in (28, 29)]
     prefix = torch.from_numpy(sequences.prefix)
-    own, rows = _pad(sequences, [0, 1])
+    own, packing, rows = _pack(sequences, [0, 1])
     with torch.no_grad():
         for layer in layers:
-            prefix, own = layer.forward(prefix, own, rows if layer is layers[-1] else None, adapted=True)
+            last = layer is layers[-1]
+            prefix, own = layer.forward(prefix, own, packing, rows if last else None, adapted=True)
         hidden = rms_norm(own, torch.from_numpy(weights.tensor("output_norm.weight")), geometry.norm_epsilon)
         log_p = (hidden @ torch.from_numpy(weights.tensor(weights.head)).T).log_softmax(-1)
     # The engine rounds activations to 8 bits before each quantised product, in all 30 layers.
