@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from assistant.engine.engine import Engine
 from assistant.engine.types import AdapterUse
+from assistant.memory import give_back
 from assistant.models import chosen_model, model_sha256
 from assistant.paths import Paths
 from assistant.settings import Settings
@@ -63,7 +64,7 @@ class Services:
 
 
 class LazyEmbedder:
-    """The embedding model, loaded by whoever needs it first; at most once."""
+    """The embedding model, loaded by whoever needs it first; one at a time."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -80,6 +81,12 @@ class LazyEmbedder:
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         return self.get().encode(texts)
+
+    def release(self) -> None:
+        """Free it; whoever needs it next loads it again."""
+        with self._lock:
+            self._embedder = None
+        give_back()
 
 
 def open_engine(
@@ -125,7 +132,7 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
         embedder = LazyEmbedder(settings.embedding_model)
         buffer = SelectionBuffer(store.db, paths.index, capacity=settings.buffer_size, seed=settings.seed)
         notice = Notice(store, embedder.get, buffer, statement_pairs=statement_pairs)
-        learner = Learner(store, engine, settings, paths, embedder)
+        learner = Learner(store, engine, settings, paths, embedder, release=embedder.release)
     except BaseException:
         store.close()
         raise

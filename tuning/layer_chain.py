@@ -81,15 +81,15 @@ class _Head:
     def __init__(
         self, weights: Weights, sequences: Sequences, sampled: int, rng: np.random.Generator
     ) -> None:
-        self._weights = weights
         self._rng = rng
+        self._head = weights.rows(weights.head)
         self._exact = exact_tokens(sequences)
         vocabulary = weights.shape(weights.head)[0]
         self._rest = np.setdiff1d(np.arange(vocabulary), self._exact, assume_unique=True)
         self._sampled = min(sampled, len(self._rest))
         self._norm = torch.from_numpy(weights.tensor("output_norm.weight"))
         self._epsilon = weights.number("attention.layer_norm_rms_epsilon", 1e-5)
-        self._exact_rows = torch.from_numpy(weights.tensor(weights.head, self._exact))
+        self._exact_rows = torch.from_numpy(self._head.take(self._exact))
         self._rows = self._exact_rows
         self._log_weights = torch.zeros(len(self._exact))
         self.resample()
@@ -99,7 +99,7 @@ class _Head:
         if not self._sampled:
             return
         drawn = np.sort(self._rng.choice(self._rest, size=self._sampled, replace=False))
-        rows = torch.from_numpy(self._weights.tensor(self._weights.head, drawn))
+        rows = torch.from_numpy(self._head.take(drawn))
         self._rows = torch.cat([self._exact_rows, rows])
         share = math.log(len(self._rest) / self._sampled)
         self._log_weights = torch.cat([torch.zeros(len(self._exact)), torch.full((self._sampled,), share)])
@@ -200,7 +200,7 @@ def _base_states(
 
 
 def _pack(sequences: Sequences, indices: list[int]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
-    """Inputs end to end [tokens, width], where they lie, and the mask [tokens] of rows that predict answers."""
+    """Inputs end to end [tokens, width], where they lie, and a mask [tokens] of answer rows."""
     own = torch.from_numpy(np.concatenate([sequences.inputs[i] for i in indices]))
     packing = Packing([len(sequences.inputs[i]) for i in indices])
     rows = np.concatenate(
