@@ -105,6 +105,9 @@ def remove(pair_id: PairId, yes: Yes = False, as_json: AsJson = False) -> None:
         pair = store.pairs.get(pair_id)
         confirm(f"Delete the pair {pair_id} ({printable(pair.question)})?", yes=yes)
         store.pairs.delete(pair_id)
+        if pair.source == "own" and pair.turn_id is not None:
+            # Otherwise the next look at the buffer would make it again.
+            store.questions.add(pair.turn_id, place="review", outcome="never")
     if as_json:
         document({"removed": pair_id, "learned_in": pair.learned_in})
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import sqlite3
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from assistant.errors import UsageError
 from assistant.store.chats import storable
@@ -102,6 +102,14 @@ class Pairs:
             self._pair(db, pair_id)
             db.execute("DELETE FROM pairs WHERE id = ?", (pair_id,))
         self._session.scrub()
+
+    def discard(self, pair_ids: Iterable[int]) -> None:
+        """Remove pairs that were derived from turns which are still there.
+
+        Unlike `delete` this does not write the file anew to hunt for their bytes.
+        """
+        with self._session.writing() as db:
+            db.executemany("DELETE FROM pairs WHERE id = ?", [(pair_id,) for pair_id in pair_ids])
 
     def wordings(self, pair_id: int) -> builtins.list[Wording]:
         with self._session.reading() as db:
