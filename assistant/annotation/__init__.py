@@ -6,3 +6,6 @@ survivors.py    which kept turns may be asked about, read from the store and the
 asking.py       the three together: the question at a pause, the review, and what an answer does
 own_replies.py  pairs from the assistant's own replies that nobody complained about
 """
+
+REVIEW_SIZE = 10
+"""How many replies a review offers at a time."""

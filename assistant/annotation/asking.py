@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from assistant.annotation import REVIEW_SIZE
 from assistant.annotation.policy import Asked, AskPolicy, Budget, Moment, current_rate
 from assistant.annotation.survivors import Buffer, survivors
 from assistant.annotation.value import Ranked, rank
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
     from assistant.store import Question, Store
 
-REVIEW_SIZE = 10
 MARK_OF = {"fine": "good", "bad": "bad", "corrected": "edit"}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli import learn_views
+from assistant.cli import learn_review, learn_views
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
 from assistant.cli.progress import ProgressLine
 from assistant.errors import CheckFailed, UsageError
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group.command()(add)
     group.command("now")(learn_now)
     learn_views.register(group)
+    learn_review.register(group)
     group.command()(remove)
     group.command()(off)
     group.command()(on)

@@ -86,7 +86,9 @@ def test_nothing_of_a_private_chat_or_a_skipped_turn(
 
 
 @pytest.mark.parametrize("kind", ["good", "bad", "edit"])
-def test_a_judged_reply_and_its_like_are_left_alone(keep: Keep, begin: Begin, store: Store, kind: str) -> None:
+def test_a_judged_reply_and_its_like_are_left_alone(
+    keep: Keep, begin: Begin, store: Store, kind: str
+) -> None:
     judged = keep("Who am I?", vector=unit(1, 0))
     keep("Who am I really?", vector=unit(1, 0.05))
     apply_mark(store, judged.id, kind, "You are Ada." if kind == "edit" else None)

@@ -57,7 +57,9 @@ def test_three_questions_per_day_of_the_owner() -> None:
 def test_a_day_begins_at_the_owners_midnight() -> None:
     east = timezone(timedelta(hours=10))
     past = [Asked(datetime(2031, 5, 14, 13, 59, tzinfo=UTC), 1, "fine")]
-    just_before, just_after = (datetime(2031, 5, day, hour, 59, tzinfo=east) for day, hour in ((14, 23), (15, 0)))
+    just_before, just_after = (
+        datetime(2031, 5, day, hour, 59, tzinfo=east) for day, hour in ((14, 23), (15, 0))
+    )
     assert [POLICY.left_today(past, now) for now in (just_before, just_after)] == [2, 3]
 
 

@@ -12,7 +12,9 @@ EAST, NORTH = unit(1, 0), unit(0, 1)
 NEARLY_EAST = unit(1, 0.1)
 
 
-def ranked(*candidates: Candidate, judged: tuple[np.ndarray, ...] = (), limit: int | None = None) -> list[int]:
+def ranked(
+    *candidates: Candidate, judged: tuple[np.ndarray, ...] = (), limit: int | None = None
+) -> list[int]:
     return [each.turn_id for each in rank(candidates, judged, limit)]
 
 
@@ -46,7 +48,11 @@ def test_opposite_vectors_are_no_newer_than_unrelated_ones() -> None:
 
 
 def test_an_unknown_loss_counts_as_usual() -> None:
-    known, unknown, sure = Candidate(1, EAST, 3.0), Candidate(2, NORTH, None), Candidate(3, unit(0, 0, 1), 1.0)
+    known, unknown, sure = (
+        Candidate(1, EAST, 3.0),
+        Candidate(2, NORTH, None),
+        Candidate(3, unit(0, 0, 1), 1.0),
+    )
     assert ranked(known, unknown, sure) == [1, 2, 3]
     assert [each.uncertainty for each in rank([unknown], [])] == [1.0]
 
