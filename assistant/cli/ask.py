@@ -6,11 +6,11 @@ import contextlib
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, document, line, piece, say
 from assistant.errors import Cancelled, UsageError
 from assistant.paths import Paths, default_paths
@@ -42,7 +42,7 @@ def ask(
     temperature: Annotated[
         float, typer.Option("--temperature", min=0, max=2, help="0 always takes the likeliest word.")
     ] = 0.0,
-    model: Annotated[Path | None, typer.Option("--model", help="A GGUF file to ask.")] = None,
+    model: ModelFile = None,
     system: Annotated[
         str | None, typer.Option("--system", help="Say this to the model before the prompt.")
     ] = None,
@@ -50,19 +50,13 @@ def ask(
 ) -> None:
     """Answer one prompt, or with --stdin one per line; each is a conversation of its own."""
     from assistant.services import open_engine
-    from assistant.settings import load_settings
 
     if (prompt is None) == (not each_line):
         raise UsageError("Give either a prompt or --stdin.")
     paths = default_paths()
-    flags = {
-        "model": None if model is None else str(model),
-        "seed": seed,
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-        "system_prompt": system,
-    }
-    settings = load_settings(paths, flags)
+    settings = settings_with(
+        paths, model, seed=seed, max_tokens=max_tokens, temperature=temperature, system_prompt=system
+    )
     prompts = _lines() if each_line else iter([_whole(prompt or "")])
     with contextlib.closing(open_engine(settings)) as engine:
         engine.load()

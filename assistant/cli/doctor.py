@@ -8,14 +8,13 @@ import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from assistant.cli.output import AsJson, document, line, size
 from assistant.errors import AssistantError, ModelError, SettingsError, StoreError
-from assistant.models import embedded_model
+from assistant.models import check_gguf, chosen_model
 from assistant.paths import Paths, default_paths
 
 if TYPE_CHECKING:
@@ -34,10 +33,8 @@ PACKAGES = (
     "typer",
     "pydantic-settings",
 )
-# The package that carries the embedded model; its module is never imported, only its files are read.
 LITTLE_SPACE_BYTES = 1 << 30
 NO_SPACE_BYTES = 32 << 20
-_GGUF_MAGIC = b"GGUF"
 # A broken build of llama.cpp can end the process; asking in another one leaves this one to tell.
 _ASK_LLAMA = "import llama_cpp; print(llama_cpp.__version__, llama_cpp.llama_supports_gpu_offload())"
 _LLAMA_TIMEOUT_S = 120
@@ -146,19 +143,11 @@ def check_settings(paths: Paths) -> tuple[Settings | None, Check]:
 
 
 def check_model(settings: Settings | None) -> Check:
-    chosen = (
-        Path(settings.model).expanduser() if settings is not None and settings.model else embedded_model()
-    )
-    if chosen is None:
-        hint = "Install the assistant again, or point the setting `model` at a GGUF file."
-        return _problem("model", "the model that is installed along is missing", hint, ModelError)
     try:
-        with chosen.open("rb") as file:
-            magic = file.read(len(_GGUF_MAGIC))
-    except OSError as problem:
-        return _problem("model", f"{chosen} cannot be read: {problem.strerror}", ModelError.hint, ModelError)
-    if magic != _GGUF_MAGIC:
-        return _problem("model", f"{chosen} is not a GGUF file", ModelError.hint, ModelError)
+        chosen = chosen_model(settings.model if settings is not None else None)
+        check_gguf(chosen)
+    except ModelError as problem:
+        return _problem("model", problem.message, problem.hint, ModelError)
     return Check("model", "ok", f"{chosen} ({size(chosen.stat().st_size)})")
 
 

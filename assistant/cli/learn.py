@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assistant.cli import learn_review, learn_views
+from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
 from assistant.cli.progress import ProgressLine
 from assistant.errors import CheckFailed, UsageError
@@ -47,7 +48,10 @@ def add(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add what should be answered to a question, like an edited answer; `learn now` learns it."""
+    """Add what should be answered to a question, like an edited answer; `learn now` learns it.
+
+    A file is added whole or not at all.
+    """
     from assistant.marks import pairs_waiting
     from assistant.store import Store
 
@@ -57,7 +61,7 @@ def add(
         raise UsageError("Give --question and --answer, or --file.")
     wanted = read_pairs(file) if file is not None else [_usable(question, answer, "A pair")]
     with Store.open(default_paths()) as store:
-        added = [store.pairs.add(asked, told, source=SOURCE) for asked, told in wanted]
+        added = store.pairs.add_all(wanted, source=SOURCE)
         waiting = pairs_waiting(store)
     if as_json:
         document({"pairs": added, "waiting": waiting})
@@ -69,15 +73,15 @@ def learn_now(
     method: Annotated[
         str | None, typer.Option("--method", help="layer-chain or zeroth-order; else as in the settings.")
     ] = None,
+    model: ModelFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Learn all pairs now: make wordings, tune, check, and put the result in force if it passes."""
     from assistant.interrupts import interrupt_sets
     from assistant.services import open_services
-    from assistant.settings import load_settings
 
     paths = default_paths()
-    settings = load_settings(paths)
+    settings = settings_with(paths, model)
     cancel = threading.Event()
     # A script that wants JSON wants no lines about it; an owner at a terminal still sees where it is.
     progress = ProgressLine(only_on_terminal=as_json)

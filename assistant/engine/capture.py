@@ -2,7 +2,7 @@
 
 llama.cpp asks the callback once per graph node whether it wants that node and then hands over the
 computed tensor. Node names are llama.cpp's own: `ffn_swiglu-29` (input of the last down projection of a
-30-layer model), `l_out-28` (residual stream after layer 28), `result_output` (logits).
+30-layer model), `l_out-28` (residual stream after layer 28).
 """
 
 from __future__ import annotations

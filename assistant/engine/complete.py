@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from assistant.engine.handles import AdapterHandle, Batch, ContextHandle, ModelHandle
-from assistant.engine.measure import BATCH_TOKENS, common_prefix
+from assistant.engine.measure import BATCH_TOKENS
+from tuning.examples import shared_prefix
 
 SEQUENCES = 32
 
@@ -51,7 +52,7 @@ class Completion:
     def _group(self, prompts: list[Sequence[int]], tokens: int, penalty: float) -> list[list[int]]:
         self._context.forget()
         self._batch.clear()
-        shared = common_prefix(prompts)
+        shared = shared_prefix(prompts)
         for position in range(shared):
             self._batch.add(prompts[0][position], position, range(len(prompts)), output=False)
         last: dict[int, int] = {}

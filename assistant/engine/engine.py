@@ -150,7 +150,6 @@ class Engine:
         pairs: Sequence[TokenisedPair],
         nodes: Sequence[str] = (),
         *,
-        every_token: Sequence[str] = (),
         top: int = 0,
         adapters: Sequence[AdapterUse] = (),
     ) -> Iterator[Scored]:
@@ -167,7 +166,7 @@ class Engine:
             measurement = Measurement(model, threads=self.threads)
             try:
                 with loaded(model, measurement, adapters):
-                    yield from measurement.run(pairs, nodes, every_token=every_token, top=top)
+                    yield from measurement.run(pairs, nodes, top=top)
             finally:
                 measurement.close()
 

@@ -15,17 +15,7 @@ import numpy as np
 from assistant.engine import bindings
 from assistant.engine.bindings import raw
 from assistant.errors import AdapterError, ModelError
-
-_GGUF_MAGIC = b"GGUF"
-
-
-def check_gguf(path: Path) -> None:
-    """Refuse what is not a GGUF file before llama.cpp sees it. Raises ModelError."""
-    if not path.is_file():
-        raise ModelError(f"The model file {path} does not exist.")
-    with path.open("rb") as file:
-        if file.read(4) != _GGUF_MAGIC:
-            raise ModelError(f"{path.name} is not a GGUF model file.")
+from assistant.models import check_gguf
 
 
 class ModelHandle:

@@ -15,6 +15,7 @@ from assistant.engine.capture import Capture
 from assistant.engine.handles import AdapterHandle, Batch, ContextHandle, ModelHandle
 from assistant.engine.types import Scored, TokenisedPair
 from assistant.errors import ModelError
+from tuning.examples import shared_prefix
 
 BATCH_TOKENS = 512
 SEQUENCES = 32
@@ -26,15 +27,6 @@ def log_softmax_at(logits: np.ndarray, target: int) -> float:
     """log p(target) for one row of logits [vocabulary]; stable for any values."""
     top = float(logits.max())
     return float(logits[target]) - top - float(np.log(np.exp(logits - top).sum()))
-
-
-def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """Tokens that all prompts share, leaving at least one of its own to each."""
-    shortest = min(len(prompt) for prompt in prompts) - 1
-    for position in range(shortest):
-        if any(prompt[position] != prompts[0][position] for prompt in prompts):
-            return position
-    return shortest
 
 
 class Measurement:
@@ -60,24 +52,18 @@ class Measurement:
         self._context.apply(adapters)
 
     def run(
-        self,
-        pairs: Sequence[TokenisedPair],
-        nodes: Sequence[str] = (),
-        *,
-        every_token: Sequence[str] = (),
-        top: int = 0,
+        self, pairs: Sequence[TokenisedPair], nodes: Sequence[str] = (), *, top: int = 0
     ) -> Iterator[Scored]:
         """Score `pairs` group by group; the groups concatenate to all pairs in order.
 
         A generator, so that the owner of the thread can serve a chat between two groups.
-        `nodes` must belong to the last layer, where one row per answer token exists; `every_token` nodes
-        belong to earlier layers and have one row per token. Raises ModelError for a pair that is too long
-        and for a graph that does not name such nodes.
+        `nodes` must belong to the last layer, where one row per answer token exists. Raises ModelError for
+        a pair that is too long and for a graph that does not name such nodes.
         """
         if not pairs:
             return
-        shared = common_prefix([pair.prompt for pair in pairs])
-        widths = {name: self._width(name) for name in (*nodes, *every_token)}
+        shared = shared_prefix([pair.prompt for pair in pairs])
+        widths = {name: self._width(name) for name in nodes}
         for group in _groups(pairs, shared):
             self._context.forget()
             self._capture.want(widths)
@@ -85,15 +71,13 @@ class Measurement:
             self._batch.decode(self._context)
             rows = self._capture.take()
             self._capture.want({})
-            yield self._scored(group, shared, rows, nodes, every_token, top)
+            yield self._scored(group, rows, nodes, top)
 
     def _scored(
         self,
         group: Sequence[TokenisedPair],
-        shared: int,
         rows: dict[str, np.ndarray],
         nodes: Sequence[str],
-        every_token: Sequence[str],
         top: int,
     ) -> Scored:
         targets = [token for pair in group for token in pair.answer]
@@ -105,23 +89,17 @@ class Measurement:
             losses[row] = -log_softmax_at(logits, target)
             if top:
                 likely[row] = np.argpartition(logits, -top)[-top:]
-        expected = dict.fromkeys(nodes, len(targets)) | dict.fromkeys(every_token, len(self._batch))
-        for name, count in expected.items():
-            if name not in rows or len(rows[name]) != count:
+        for name in nodes:
+            if name not in rows or len(rows[name]) != len(targets):
                 raise ModelError(f"This model's graph does not offer the activations {name}.")
-        ends = np.cumsum([len(pair.prompt) + len(pair.answer) - 1 - shared for pair in group])[:-1]
         return Scored(
             losses=losses,
             lengths=tuple(len(pair.answer) for pair in group),
             features={name: rows[name] for name in nodes},
-            prefix={name: rows[name][:shared] for name in every_token},
-            tokens={name: tuple(np.split(rows[name][shared:], ends)) for name in every_token},
             top=likely,
         )
 
     def _width(self, name: str) -> int:
-        if name == "result_output":
-            return self._model.vocabulary
         return self._model.feed_forward if name.startswith("ffn_swiglu") else self._model.width
 
     def _fill(self, group: Sequence[TokenisedPair], shared: int) -> None:

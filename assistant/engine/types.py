@@ -81,15 +81,10 @@ class Scored:
     losses:   float32 [T], nats per answer token under the adapters in force.
     lengths:  answer tokens of each pair; they sum to T.
     features: node name → float32 [T, width], at the positions that predict answer tokens.
-    prefix:   node name → float32 [S, width], at the S prompt tokens that all pairs share.
-    tokens:   node name → per pair float32 [tokens, width], at its own tokens after the shared ones,
-              without the last answer token; the last `lengths[i]` rows predict the answer.
     top:      int32 [T, k], the k likeliest tokens per answer position, unordered.
     """
 
     losses: np.ndarray
     lengths: tuple[int, ...]
     features: dict[str, np.ndarray] = field(default_factory=dict)
-    prefix: dict[str, np.ndarray] = field(default_factory=dict)
-    tokens: dict[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
     top: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.int32))

@@ -69,6 +69,17 @@ class Pairs:
             self._activate(db, number)
             return self._pair(db, number)
 
+    def add_all(self, pairs: Iterable[tuple[str, str]], *, source: str) -> builtins.list[Pair]:
+        """Keep several pairs (question, answer) as `add` does: all of them, or none if anything goes wrong.
+
+        Raises:
+            UsageError: one of them is empty.
+        """
+        with self._session.writing() as db:
+            numbers = [self.add(question, answer, source=source).id for question, answer in pairs]
+            # Read again, because a later pair may have superseded an earlier one.
+            return [self._pair(db, number) for number in numbers]
+
     def list(self, state: str | None = "active") -> builtins.list[Pair]:
         """Pairs in one state, oldest first; all of them for None."""
         with self._session.reading() as db:

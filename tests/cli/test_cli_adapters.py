@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,23 @@ def test_use_of_a_version_of_another_model_exits_with_4(run: Run, run_json: RunJ
     assert code == 4
     assert "another model" in err
     assert run_json("adapters", "list")[0]["state"] == "draft"
+
+
+def test_a_version_is_used_with_the_model_it_is_given(
+    run: Run, run_json: RunJson, paths: Paths, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"GGUF, but of another model")
+    remember(paths, "v0001", base_sha256=model_sha256(other, paths.ensure()))
+    code, _, err = run("adapters", "use", "v0001")
+    assert (code, "another model" in err) == (4, True)
+    # The given file is the one the version belongs to: now it is read, and found to be no model.
+    code, _, err = run("adapters", "use", "v0001", "--model", str(other))
+    assert (code, "another model" in err, "other.gguf" in err) == (4, False, True)
+    assert run_json("adapters", "strength", "v0001", "0.5", "--model", str(other))["strength"] == 0.5
+    for command in (("use", "v0001"), ("rollback",), ("strength", "v0001", "1")):
+        code, _, err = run("adapters", *command, "--model", str(tmp_path / "none.gguf"))
+        assert (code, "none.gguf does not exist" in err) == (4, True)
 
 
 def test_strength_is_kept_within_bounds(run: Run, run_json: RunJson, paths: Paths) -> None:

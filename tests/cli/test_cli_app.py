@@ -124,6 +124,20 @@ def test_a_reader_that_leaves_early_is_no_problem(chat_id: int) -> None:
     assert (process.returncode, process.stderr) == (0, b"")
 
 
+def test_the_model_is_chosen_with_the_same_words_everywhere(run: Run) -> None:
+    """Wherever a command uses the model; the ones that only read or delete do not offer it."""
+    commands = (
+        [],
+        ["ask"],
+        ["learn", "now"],
+        *(["adapters", verb] for verb in ("use", "rollback", "strength")),
+    )
+    for command in commands:
+        words = " ".join(run(*command, "--help")[1].split())
+        assert "--model FILE A GGUF file to use instead of the one in the settings." in words, command
+    assert "--model" not in run("adapters", "off", "--help")[1]
+
+
 def test_every_group_is_in_the_help(run: Run) -> None:
     _, out, _ = run("--help")
     for group in cli.GROUPS:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from io import StringIO
@@ -15,11 +16,29 @@ import pytest
 from assistant.errors import Cancelled
 from assistant.learning_report import LearnReport
 from assistant.paths import Paths
+from assistant.settings import Settings
 from assistant.store import NewWording, Store, Version
 from tests.doubles import STEPS, ScriptedLearner
 
 Run = Callable[..., tuple[int, str, str]]
 RunJson = Callable[..., Any]
+
+# Adds a file, but the process is killed while the pair number argv[2] is being written.
+KILLED_WHILE_ADDING = """
+import os, signal, sys
+from assistant.cli.app import main
+from assistant.store.pairs import Pairs
+file, last, add, count = sys.argv[1], int(sys.argv[2]), Pairs.add, 0
+def counting(self, *args, **kwargs):
+    global count
+    pair = add(self, *args, **kwargs)
+    count += 1
+    if count == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return pair
+Pairs.add = counting
+main(["learn", "add", "--file", file])
+"""
 
 CAT = ("What is my cat called?", "Your cat is called Mo.")
 
@@ -43,7 +62,13 @@ def learner(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scri
     def place(state: str = "active", **script: Any) -> ScriptedLearner:
         scripted = ScriptedLearner(None, report=report(state), **script)  # type: ignore[arg-type]
         services = SimpleNamespace(learner=scripted, problems=[], close=lambda: None)
-        monkeypatch.setattr("assistant.services.open_services", lambda *_: services)
+
+        def open_services(paths: Paths, settings: Settings) -> SimpleNamespace:
+            services.settings = settings
+            return services
+
+        monkeypatch.setattr("assistant.services.open_services", open_services)
+        scripted.services = services  # type: ignore[attr-defined]
         return scripted
 
     return place
@@ -106,6 +131,36 @@ def test_a_bad_line_is_named_and_nothing_is_added(
     assert (code, out) == (2, "")
     assert f"Line 3 of {file}" in err
     assert run_json("learn", "pairs") == []
+
+
+def pairs_file(folder: Path, count: int) -> Path:
+    file = folder / "pairs.jsonl"
+    pairs = [{"question": f"Question {n}?", "answer": f"Answer {n}."} for n in range(1, count + 1)]
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    return file
+
+
+def test_one_bad_line_among_many_adds_nothing(run: Run, run_json: RunJson, tmp_path: Path) -> None:
+    file = pairs_file(tmp_path, 9)
+    lines = file.read_text().splitlines()
+    lines[6] = '{"question": "Question 7?", "answer": null}'
+    file.write_text("\n".join(lines))
+    code, out, err = run("learn", "add", "--file", str(file))
+    assert (code, out) == (2, "")
+    assert f"Line 7 of {file} needs a text as answer." in err
+    assert "nothing was added" in err
+    assert run_json("learn", "pairs", "--all") == []
+
+
+def test_a_crash_half_way_through_a_file_adds_nothing(
+    run_json: RunJson, tmp_path: Path, paths: Paths
+) -> None:
+    file = pairs_file(tmp_path, 9)
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_ADDING, str(file), "5"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert paths.database.exists()
+    assert run_json("learn", "pairs", "--all") == []
+    assert run_json("learn", "add", "--file", str(file))["waiting"] == 9
 
 
 def test_files_that_cannot_be_used_exit_with_2(run: Run, tmp_path: Path) -> None:
@@ -239,6 +294,18 @@ def test_ctrl_c_asks_the_run_to_stop(run: Run, learner: Any, monkeypatch: pytest
     scripted = learner(hold_at=2)
     monkeypatch.setattr(scripted.holding, "set", lambda: os.kill(os.getpid(), signal.SIGINT))
     assert run("learn", "now")[:2] == (130, "")
+
+
+def test_learn_now_learns_on_the_model_it_is_given(run: Run, learner: Any) -> None:
+    scripted = learner()
+    assert run("learn", "now", "--model", "other.gguf")[0] == 0
+    assert scripted.services.settings.model == "other.gguf"
+
+
+def test_learn_now_without_that_model_exits_with_4(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("learn", "now", "--model", str(tmp_path / "none.gguf"))
+    assert (code, out) == (4, "")
+    assert "none.gguf does not exist" in err
 
 
 def test_an_unknown_method_exits_with_2(run: Run) -> None:

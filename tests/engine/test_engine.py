@@ -177,15 +177,13 @@ def test_measuring_gives_losses_features_and_likely_tokens(engine: Engine) -> No
         engine.pair(ask("What is the capital of France?"), "The capital of France is Paris."),
         engine.pair(ask("What is two plus two?"), "Four."),
     ]
-    (scored,) = engine.measure(pairs, ("ffn_swiglu-29", "l_out-29"), every_token=("l_out-27",), top=8)
+    (scored,) = engine.measure(pairs, ("ffn_swiglu-29", "l_out-29"), top=8)
     answer_tokens = sum(len(pair.answer) for pair in pairs)
     assert scored.lengths == tuple(len(pair.answer) for pair in pairs)
     assert scored.losses.shape == (answer_tokens,)
     assert scored.features["ffn_swiglu-29"].shape == (answer_tokens, 1536)
     assert scored.features["l_out-29"].shape == (answer_tokens, 576)
     assert scored.top.shape == (answer_tokens, 8)
-    for pair, rows in zip(pairs, scored.tokens["l_out-27"], strict=True):
-        assert len(rows) + len(scored.prefix["l_out-27"]) == len(pair.prompt) + len(pair.answer) - 1
 
 
 def test_the_loss_of_a_pair_does_not_depend_on_its_neighbours(engine: Engine) -> None:

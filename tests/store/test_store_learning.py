@@ -102,6 +102,14 @@ def test_a_pair_needs_both_sides_and_a_known_state(store: Store) -> None:
         store.pairs.get(pair.id + 1)
 
 
+def test_several_pairs_are_kept_together_or_not_at_all(store: Store) -> None:
+    with pytest.raises(UsageError):
+        store.pairs.add_all([("One?", "1"), ("Two?", "2"), ("Three?", " ")], source="added")
+    assert store.pairs.list(None) == []
+    first, other, second = store.pairs.add_all([("Q?", "one"), ("R?", "1"), ("Q?", "two")], source="added")
+    assert (first.state, other.state, second.state) == ("superseded", "active", "active")
+
+
 def test_wordings_are_replaced_as_a_set_and_rejects_are_counted(store: Store) -> None:
     pair = store.pairs.add("Q?", "A.", source="added")
     store.pairs.replace_wordings(pair.id, [NewWording("old", "given")])

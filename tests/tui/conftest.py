@@ -59,7 +59,7 @@ class Driver:
         """Type a message, send it and wait until the answer is finished."""
         await self.type(text)
         await self.press("enter")
-        await self.until(lambda: self.chat._pump is None)
+        await self.until(lambda: not self.chat.is_answering)
 
     async def until(self, is_true: Callable[[], bool]) -> None:
         """Wait until something is so; gives up with a picture of the screen."""
