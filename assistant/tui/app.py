@@ -38,6 +38,7 @@ class AssistantApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5", "learn", "Learn", id="app.learn", priority=True),
         Binding("f6", "versions", "Versions", id="app.versions", priority=True),
+        Binding("ctrl+r", "review", "Review", id="app.review", priority=True),
         Binding("f1", "keys", "Keys", id="app.keys", priority=True),
         Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette", priority=True),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
@@ -141,9 +142,16 @@ class AssistantApp(App[None]):
         if isinstance(self.screen, ChatScreen):
             self.push_screen(VersionsScreen(self._services))
 
+    def action_review(self) -> None:
+        from assistant.tui.review_screen import ReviewScreen
+
+        if isinstance(self.screen, ChatScreen):
+            self.push_screen(ReviewScreen(self._services))
+
     def action_keys(self) -> None:
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
+        from assistant.tui.review_screen import ReviewScreen
         from assistant.tui.versions_screen import VersionsScreen
 
         if isinstance(self.screen, HelpScreen):
@@ -157,6 +165,7 @@ class AssistantApp(App[None]):
             ("Chat list (F4)", ChatList.BINDINGS),
             ("Learn (F5)", LearnScreen.BINDINGS),
             ("Versions (F6)", VersionsScreen.BINDINGS),
+            ("Review of answers (Ctrl+R)", ReviewScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
         )
         self.push_screen(HelpScreen(sections, self.key_names))

@@ -77,7 +77,9 @@ class ReviewScreen(Screen[None]):
     def action_write(self) -> None:
         subject = self._highlighted()
         if subject is not None:
-            self.app.push_screen(EditScreen(subject.question, subject.answer), partial(self._correct, subject))
+            self.app.push_screen(
+                EditScreen(subject.question, subject.answer), partial(self._correct, subject)
+            )
 
     async def _correct(self, subject: Subject, text: str | None) -> None:
         if text is not None:
@@ -157,7 +159,9 @@ class ReviewScreen(Screen[None]):
         if not self._subjects:
             return "Nothing is left to review. Answers come here when they are kept as representative."
         count = len(self._subjects)
-        return f"Was this good? {count} answer{'' if count == 1 else 's'} here, the most useful to judge first."
+        return (
+            f"Was this good? {count} answer{'' if count == 1 else 's'} here, the most useful to judge first."
+        )
 
     def _say(self, text: str) -> None:
         self.query_one(Notice).say(text)

@@ -25,6 +25,9 @@ CHAT_VERBS = (
     Verb("Edit", "Write what the answer should have said (e)", "edit_answer"),
     Verb("Skip", "Don't learn from this answer (x)", "mark('skip')"),
     Verb("Undo", "Take back the last mark (u)", "undo_mark"),
+    Verb("Asked: fine", "The answer you are asked about was good (F7)", "answer_question('fine')"),
+    Verb("Asked: write", "Write what it should have said (F8)", "answer_question('corrected')"),
+    Verb("Asked: never", "Don't ask about this one again (F9)", "answer_question('never')"),
     Verb("Again", "Write the last answer anew (r)", "answer_again"),
     Verb("Copy", "Copy the message to the clipboard (y)", "copy_message"),
     Verb("Stop", "Stop the reply and keep what has arrived (Esc)", "stop"),
@@ -32,6 +35,7 @@ CHAT_VERBS = (
 
 APP_VERBS = (
     Verb("Learn", "See what waits and start tuning (F5)", "learn"),
+    Verb("Review", "Judge ten kept answers with single keys (Ctrl+R)", "review"),
     Verb("Versions", "Use, switch off or roll back what was learned (F6)", "versions"),
     Verb("Theme", "Change the colours", "change_theme"),
     Verb("Help", "All keys (F1)", "keys"),

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from assistant.annotation.policy import Moment
 from assistant.paths import Paths
 from assistant.store import Store, Turn
 from selection.buffer import SelectionBuffer
-from selection.records import Candidate
-from tests.selection.turns import unit, varied
+from tests import kept
 
 NOON = datetime(2031, 5, 14, 12, 0, tzinfo=UTC)
 PAUSE = Moment(idle_s=60, is_private=False, is_busy=False, is_typing=False)
@@ -54,24 +53,5 @@ Keep = Callable[..., Turn]
 
 @pytest.fixture
 def keep(store: Store, buffer: SelectionBuffer) -> Keep:
-    """Have an exchange that the buffer keeps; returns the reply."""
-
-    def kept(
-        question: str,
-        answer: str = "I don't know.",
-        *,
-        vector: np.ndarray | None = None,
-        loss: float | None = 1.0,
-        chat_id: int | None = None,
-    ) -> Turn:
-        chat = store.chats.get(chat_id) if chat_id else store.chats.create(question)
-        asked = store.chats.add_turn(chat.id, "user", question)
-        begun = store.chats.begin_reply(chat.id, reply_to=asked.id, model="m")
-        reply = store.chats.finish_reply(begun.id, answer, loss=loss)
-        direction = unit(*np.eye(8)[reply.id % 8]) if vector is None else vector
-        text = f"{question}\n{answer}"
-        decision = buffer.consider(Candidate(reply.id, text, direction, varied(4), "test"))
-        assert decision.action == "keep"
-        return reply
-
-    return kept
+    """See `tests.kept.keep`."""
+    return partial(kept.keep, store, buffer)

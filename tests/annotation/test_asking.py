@@ -189,7 +189,7 @@ def test_the_second_dismissal_in_a_row_says_that_questions_get_rarer(keep: Keep,
 
 def test_the_review_offers_ten_at_a_time_best_first(keep: Keep, begin: Begin) -> None:
     for number in range(12):
-        keep(f"Question {number}?", vector=unit(*[0.0] * number, 1.0), loss=float(number + 1))
+        keep(f"Question {number}?", loss=float(number + 1))
     annotation = begin()
     first = annotation.review()
     assert [subject.question for subject in first] == [f"Question {n}?" for n in range(11, 1, -1)]

@@ -13,8 +13,7 @@ from assistant.marks import apply_mark
 from assistant.paths import Paths
 from assistant.store import Store
 from selection.buffer import SelectionBuffer
-from selection.records import Candidate
-from tests.selection.turns import unit, varied
+from tests.kept import keep
 
 Run = Callable[..., tuple[int, str, str]]
 RunJson = Callable[..., Any]
@@ -26,16 +25,10 @@ def kept(paths: Paths) -> list[int]:
     """Three kept replies, the second the least certain."""
     with Store.open(paths) as store:
         buffer = SelectionBuffer(store.db, paths.index)
-        turns = []
-        for number, loss in enumerate((0.5, 2.0, 1.0)):
-            chat = store.chats.create("talk")
-            asked = store.chats.add_turn(chat.id, "user", f"Question {number}?")
-            begun = store.chats.begin_reply(chat.id, reply_to=asked.id, model="m")
-            reply = store.chats.finish_reply(begun.id, f"Answer {number}.", loss=loss)
-            vector = unit(*[0.0] * number, 1.0)
-            buffer.consider(Candidate(reply.id, "text", vector, varied(4), "test"))
-            turns.append(reply.id)
-    return turns
+        return [
+            keep(store, buffer, f"Question {number}?", f"Answer {number}.", loss=loss).id
+            for number, loss in enumerate((0.5, 2.0, 1.0))
+        ]
 
 
 @pytest.fixture
