@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -21,8 +21,10 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 
 from assistant.errors import SettingsError
+from assistant.keys import ACTIONS, default_keys, effective_keys
 from assistant.paths import Paths
 
 ENV_PREFIX = "ASSISTANT_"
@@ -119,11 +121,23 @@ class Settings(BaseSettings):
         "layer-chain", description="How corrections are learned."
     )
     theme: str = Field(
-        "textual-dark", min_length=1, description="Colours of the screen; F1 lists the themes."
+        "textual-dark", min_length=1, description="Colours of the screen; Ctrl+P, Theme lists them."
     )
     seed: int = Field(
         0, ge=0, le=2**63 - 1, description="Start of every random choice, so that runs can repeat."
     )
+    keys: dict[str, str] = Field(
+        default_factory=default_keys,
+        description=(
+            "Other keys for the screen: an action and its keys, separated by commas. Keys are named like f7, "
+            "enter, pageup, ctrl+t, alt+left, a or +; F1 in the chat shows the ones in force."
+        ),
+    )
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _effective_keys(cls, chosen: object) -> dict[str, str]:
+        return effective_keys(chosen)
 
     @classmethod
     def settings_customise_sources(
@@ -142,7 +156,7 @@ def load_settings(paths: Paths, flags: Mapping[str, Any] | None = None) -> Setti
     """The settings in force; `flags` are what the command line said (None values are left out).
 
     Raises:
-        SettingsError: the file cannot be read or parsed, a key is unknown or a value out of bounds.
+        SettingsError: the file cannot be read or parsed, a setting is unknown or a value out of bounds.
     """
     _reject_unknown(paths.settings, _read(paths.settings))
 
@@ -164,16 +178,27 @@ def load_settings(paths: Paths, flags: Mapping[str, Any] | None = None) -> Setti
         return FileSettings(**given)
     except ValidationError as problem:
         raise SettingsError(_explain(problem, paths)) from problem
+    except SourceError as problem:
+        raise SettingsError(
+            f"{ENV_PREFIX}KEYS is not JSON.", hint='It looks like {"chat.new": "ctrl+t"}.'
+        ) from problem
 
 
 def template() -> str:
     """A settings.toml in which every setting is described and commented out at its default."""
     parts = ["# Settings of the assistant. Remove the # in front of a line to change it.\n"]
     for name, field in Settings.model_fields.items():
-        sentence = f"{field.description} {_bounds(field)}".strip()
-        parts += [f"# {line}" for line in textwrap.wrap(sentence, _LINE - 2)]
-        parts.append(f"#{name} = {_toml(field.default)}\n")
+        is_table = name == "keys"
+        sentence = field.description if is_table else f"{field.description} {_bounds(field)}"
+        parts += [f"# {line}" for line in textwrap.wrap((sentence or "").strip(), _LINE - 2)]
+        parts += _keys_table() if is_table else [f"#{name} = {_toml(field.default)}\n"]
     return "\n".join(parts)
+
+
+def _keys_table() -> list[str]:
+    # Dotted names need no [keys] above them, which one could forget to uncomment.
+    lines = (f"#keys.{action.name} = {_toml(action.keys)}  # {action.does}" for action in ACTIONS.values())
+    return [*lines, ""]
 
 
 def _read(file: Path) -> dict[str, Any]:

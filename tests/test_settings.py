@@ -90,7 +90,8 @@ def test_the_template_changes_nothing_until_a_line_is_uncommented(paths: Paths) 
     assert load_settings(paths).model_dump() == Settings().model_dump()
     lines = template().splitlines()
     assignments = "\n".join(line[1:] for line in lines if line.startswith("#") and not line.startswith("# "))
-    assert tomllib.loads(assignments) == Settings().model_dump()
+    assert Settings(**tomllib.loads(assignments)).model_dump() == Settings().model_dump()
+    assert tomllib.loads(assignments)["keys"]["chat"]["search"] == "f3,ctrl+f"
 
 
 def test_every_setting_is_explained_in_the_template() -> None:

@@ -17,18 +17,24 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from assistant.errors import AssistantError
+from assistant.keys import ACTIONS, changed_keys
+from assistant.tui.bindings import bound
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
+from assistant.tui.dialogs import ConfirmDialog, RenameDialog
+from assistant.tui.edit_screen import EditScreen
 from assistant.tui.learn_job import LearnJob
 from assistant.tui.prompt import PromptInput
 from assistant.tui.reporting import show_error
+from assistant.tui.search_screen import SearchScreen
 from assistant.tui.turn_view import AnswerView, TurnView
-from assistant.tui.verbs import APP_VERBS, CHAT_VERBS
+from assistant.tui.verbs import APP_VERBS, CHAT_VERBS, Verb
 
 if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
+FROM_CHAT = ("learn", "versions", "review")
 
 
 class AssistantApp(App[None]):
@@ -36,13 +42,13 @@ class AssistantApp(App[None]):
 
     TITLE = "assistant"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5", "learn", "Learn", id="app.learn", priority=True),
-        Binding("f6", "versions", "Versions", id="app.versions", priority=True),
-        Binding("ctrl+r", "review", "Review", id="app.review", priority=True),
-        Binding("f1", "keys", "Keys", id="app.keys", priority=True),
-        Binding("ctrl+p", "command_palette", "All commands", show=False, id="app.palette", priority=True),
-        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
-        Binding("ctrl+c", "help_quit", show=False, system=True, id="app.help-quit"),
+        bound("app.learn", "learn", priority=True),
+        bound("app.versions", "versions", priority=True),
+        bound("app.review", "review", priority=True),
+        bound("app.keys", "keys", priority=True),
+        bound("app.palette", "command_palette", show=False, priority=True),
+        bound("app.quit", "quit", priority=True),
+        bound("app.help-quit", "help_quit", show=False),
     ]
 
     @dataclass
@@ -61,6 +67,7 @@ class AssistantApp(App[None]):
         self._has_warned = False
 
     def on_mount(self) -> None:
+        self.set_keymap(changed_keys(self._services.settings.keys))
         theme = self._services.settings.theme
         if theme in self.available_themes:
             self.theme = theme
@@ -130,23 +137,26 @@ class AssistantApp(App[None]):
 
     # Screens and keys
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is reached from the chat is offered there only."""
+        if action in FROM_CHAT:
+            return bool(self.screen_stack) and isinstance(self.screen, ChatScreen)
+        return super().check_action(action, parameters)
+
     def action_learn(self) -> None:
         from assistant.tui.learn_screen import LearnScreen
 
-        if isinstance(self.screen, ChatScreen):
-            self.push_screen(LearnScreen(self._services, self._learn_job, self.start_learning))
+        self.push_screen(LearnScreen(self._services, self._learn_job, self.start_learning))
 
     def action_versions(self) -> None:
         from assistant.tui.versions_screen import VersionsScreen
 
-        if isinstance(self.screen, ChatScreen):
-            self.push_screen(VersionsScreen(self._services))
+        self.push_screen(VersionsScreen(self._services))
 
     def action_review(self) -> None:
         from assistant.tui.review_screen import ReviewScreen
 
-        if isinstance(self.screen, ChatScreen):
-            self.push_screen(ReviewScreen(self._services))
+        self.push_screen(ReviewScreen(self._services))
 
     def action_keys(self) -> None:
         from assistant.tui.help_screen import HelpScreen
@@ -158,29 +168,46 @@ class AssistantApp(App[None]):
             self.screen.action_close()
             return
         sections = (
-            ("Writing", PromptInput.BINDINGS),
+            ("Writing", PromptInput.OWN_BINDINGS),
             ("Chat", ChatScreen.BINDINGS),
             ("A message you moved to with ↑", TurnView.BINDINGS),
             ("An answer: each says what happens with it", AnswerView.BINDINGS),
-            ("Chat list (F4)", ChatList.BINDINGS),
-            ("Learn (F5)", LearnScreen.BINDINGS),
-            ("Versions (F6)", VersionsScreen.BINDINGS),
-            ("Review of answers (Ctrl+R)", ReviewScreen.BINDINGS),
+            ("Correcting an answer", EditScreen.BINDINGS),
+            (f"Search ({self.keys_of('chat.search')})", SearchScreen.BINDINGS),
+            (f"Chat list ({self.keys_of('chat.list')})", ChatList.BINDINGS),
+            ("Renaming a chat", RenameDialog.BINDINGS),
+            ("A question", ConfirmDialog.BINDINGS),
+            (f"Learn ({self.keys_of('app.learn')})", LearnScreen.BINDINGS),
+            (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
+            (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
+            ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
+            ("Editing a text", PromptInput.EDITING_BINDINGS),
         )
         self.push_screen(HelpScreen(sections, self.key_names))
 
     def key_names(self, binding: Binding) -> str:
-        """The keys of a binding as they are printed, after the owner's own keymap."""
-        keys = self._keymap.get(binding.id or "", binding.key)
-        return " ".join(self.get_key_display(binding.with_key(key.strip())) for key in keys.split(","))
+        """The keys of a binding as they are printed; the owner's own where there are any."""
+        return self.keys_of(binding.id) if binding.id in ACTIONS else self._printed(binding.key)
+
+    def keys_of(self, action: str) -> str:
+        """The keys in force for an action of the table of keys, as they are printed."""
+        return self._printed(self._services.settings.keys[action])
+
+    def _printed(self, keys: str) -> str:
+        return " ".join(self.get_key_display(Binding(key.strip(), "")) for key in keys.split(","))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         if isinstance(screen, ChatScreen):
             for verb in CHAT_VERBS:
-                yield SystemCommand(verb.title, verb.does, lambda verb=verb: screen.run_action(verb.action))
+                yield self._command(verb, screen)
         for verb in APP_VERBS:
-            yield SystemCommand(verb.title, verb.does, lambda verb=verb: self.run_action(verb.action))
+            if isinstance(screen, ChatScreen) or verb.action not in FROM_CHAT:
+                yield self._command(verb, self)
+
+    def _command(self, verb: Verb, runs: ChatScreen | AssistantApp) -> SystemCommand:
+        does = f"{verb.does} ({self.keys_of(verb.key)})" if verb.key else verb.does
+        return SystemCommand(verb.title, does, lambda: runs.run_action(verb.action))
 
     async def action_quit(self) -> None:
         """Leave; a reply in progress is stopped and kept, and unsent text is asked about once."""

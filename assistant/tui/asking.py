@@ -63,7 +63,7 @@ class Asking:
         """`outcome` is fine, corrected (opens the editor) or never."""
         subject = self._pane.question.subject
         if subject is None:
-            self._pane.say("No question is open. Ctrl+R reviews answers.")
+            self._pane.say("No question is open. The review has answers to judge.")
         elif outcome == "corrected":
             editor = EditScreen(subject.question, subject.answer)
             self._pane.app.push_screen(editor, partial(self._correct, subject))

@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from assistant.store.records import Chat
+from assistant.tui.bindings import bound
 
 
 class ChatList(OptionList):
     """Choose a chat with the arrows, open it with Enter."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Open", id="chats.open"),
-        Binding("delete,ctrl+d", "delete", "Delete chat", id="chats.delete"),
-        Binding("n", "screen.new_chat", "New chat", show=False, id="chats.new"),
+        bound("chats.open", "select"),
+        bound("chats.delete", "delete"),
+        bound("chats.new", "screen.new_chat", show=False),
     ]
 
     DEFAULT_CSS = """

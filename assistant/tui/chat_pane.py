@@ -42,7 +42,7 @@ class ChatPane(Vertical):
     def compose(self) -> ComposeResult:
         yield Transcript()
         yield Notice()
-        yield QuestionLine()
+        yield QuestionLine(self._services.settings.keys)
         yield PromptInput(placeholder="Type a message. Enter sends, Ctrl+J adds a line.", id="prompt")
 
     async def open(self, chat_id: int | None, target: int | None, reply: ReplyPump | None) -> None:

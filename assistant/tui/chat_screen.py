@@ -9,15 +9,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Markdown
+from textual.widgets import Markdown
 
 from assistant.tui.asking import Asking
+from assistant.tui.bindings import bound
 from assistant.tui.chat_dialogs import ChatDialogs
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_pane import ChatPane
+from assistant.tui.key_footer import KeyFooter
 from assistant.tui.marking import Marking
 from assistant.tui.prompt import PromptInput
 from assistant.tui.question_line import QuestionLine
@@ -35,19 +37,13 @@ class ChatScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (84, "-wide")]  # noqa: RUF012  (declared by Screen)
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "stop",
-            "Stop the reply, put a question off, or go to the prompt",
-            show=False,
-            id="chat.stop",
-        ),
-        Binding("ctrl+n", "new_chat", "New chat", id="chat.new", priority=True),
-        Binding("f2", "rename_chat", "Rename chat", show=False, id="chat.rename"),
-        Binding("f3,ctrl+f", "search", "Search", id="chat.search", priority=True),
-        Binding("f4", "toggle_chats", "Chats", id="chat.list"),
-        Binding("ctrl+up", "focus_last_message", "Go to the messages", show=False, id="chat.messages"),
-        Binding("ctrl+down", "focus_prompt", "Go to the prompt", show=False, id="chat.prompt"),
+        bound("chat.stop", "stop", show=False),
+        bound("chat.new", "new_chat", priority=True),
+        bound("chat.rename", "rename_chat", show=False),
+        bound("chat.search", "search", priority=True),
+        bound("chat.list", "toggle_chats"),
+        bound("chat.messages", "focus_last_message", show=False),
+        bound("chat.prompt", "focus_prompt", show=False),
         *QuestionLine.SCREEN_BINDINGS,
     ]
 
@@ -75,7 +71,7 @@ class ChatScreen(Screen[None]):
             yield ChatList()
             yield self._pane
         yield StatusLine()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         engine = self._services.engine

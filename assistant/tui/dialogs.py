@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label
+
+from assistant.tui.bindings import bound
 
 DIALOG_CSS = """
     align: center middle;
@@ -26,7 +28,7 @@ DIALOG_CSS = """
 class RenameDialog(ModalScreen[str | None]):
     """Ask for a chat's title; None means leave it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="rename.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [bound("rename.cancel", "cancel")]
     DEFAULT_CSS = f"RenameDialog {{ {DIALOG_CSS} }}"
 
     def __init__(self, title: str) -> None:
@@ -49,9 +51,9 @@ class ConfirmDialog(ModalScreen[bool]):
     """Ask before something that cannot be undone; Enter right away means no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,n", "answer(False)", "No", id="confirm.no"),
-        Binding("y", "answer(True)", "Yes", id="confirm.yes"),
-        Binding("left,right,up,down", "app.focus_next", show=False, id="confirm.move"),
+        bound("confirm.no", "answer(False)"),
+        bound("confirm.yes", "answer(True)"),
+        bound("confirm.move", "app.focus_next", show=False),
     ]
     DEFAULT_CSS = f"ConfirmDialog {{ {DIALOG_CSS} }}"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
+from assistant.tui.bindings import bound
 from assistant.tui.prompt import PromptInput
 
 
@@ -18,8 +19,8 @@ class EditScreen(ModalScreen[str | None]):
     """The answer in an editor; Enter or Ctrl+S saves it as a correction, None means nothing changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "save", "Save", id="edit.save", priority=True),
-        Binding("escape", "cancel", "Cancel", id="edit.cancel"),
+        bound("edit.save", "save", priority=True),
+        bound("edit.cancel", "cancel"),
     ]
     DEFAULT_CSS = """
     EditScreen {

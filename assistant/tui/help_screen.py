@@ -12,13 +12,15 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
+from assistant.tui.bindings import bound
+
 Sections = Sequence[tuple[str, Iterable[BindingType]]]
 
 
 class HelpScreen(ModalScreen[None]):
     """Shows sections of bindings; `key_names` prints the keys of one as the owner has them."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "close", "Close", id="help.close")]
+    BINDINGS: ClassVar[list[BindingType]] = [bound("help.close", "close")]
     DEFAULT_CSS = """
     HelpScreen {
         align: center middle;

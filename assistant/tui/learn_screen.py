@@ -9,15 +9,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, ProgressBar, Static
+from textual.widgets import OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 from textual_plotext import PlotextPlot
 
 from assistant.store.records import Pair
+from assistant.tui.bindings import bound
+from assistant.tui.key_footer import KeyFooter
 from assistant.tui.learn_job import LearnJob
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
@@ -59,10 +61,10 @@ class LearnScreen(Screen[None]):
     """`job` is the run in progress or the last one; `start` begins a new one and returns it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,s", "start", "Start tuning", id="learn.start", priority=True),
-        Binding("c", "cancel", "Cancel the run", id="learn.cancel"),
-        Binding("delete", "drop_pair", "Drop pair", id="learn.drop"),
-        Binding("escape", "close", "Back", id="learn.close"),
+        bound("learn.start", "start", priority=True),
+        bound("learn.cancel", "cancel"),
+        bound("learn.drop", "drop_pair"),
+        bound("learn.close", "close"),
     ]
     DEFAULT_CSS = """
     LearnScreen {
@@ -95,7 +97,7 @@ class LearnScreen(Screen[None]):
         yield LossCurve()
         yield Static(id="outcome")
         yield Notice()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._list_pairs()

@@ -13,6 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from assistant.tui.bindings import bound
+
 
 def _key(binding: BindingType) -> str:
     return binding.key if isinstance(binding, Binding) else binding[0]
@@ -21,12 +23,15 @@ def _key(binding: BindingType) -> str:
 class PromptInput(TextArea, inherit_bindings=False):
     """A multi-line input that grows with its text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Send", id="prompt.send"),
-        Binding("ctrl+j", "newline", "New line", show=False, id="prompt.newline"),
-        # F6 and F7 of the text area (select line, select all) give way to the app's own keys.
-        *(binding for binding in TextArea.BINDINGS if _key(binding) not in ("f6", "f7")),
+    OWN_BINDINGS: ClassVar[list[BindingType]] = [
+        bound("prompt.send", "submit"),
+        bound("prompt.newline", "newline", show=False),
     ]
+    # F6 and F7 of the text area (select line, select all) give way to the app's own keys.
+    EDITING_BINDINGS: ClassVar[list[BindingType]] = [
+        binding for binding in TextArea.BINDINGS if _key(binding) not in ("f6", "f7")
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*OWN_BINDINGS, *EDITING_BINDINGS]
 
     DEFAULT_CSS = """
     PromptInput {
@@ -82,12 +87,14 @@ class PromptInput(TextArea, inherit_bindings=False):
     async def _on_key(self, event: events.Key) -> None:
         # The two keys that act on the text are obeyed here, in the order in which keys arrive: the app would
         # run their bindings ahead of, or behind, letters that still wait in this widget's queue.
-        actions = {bound.action for bound in self._bindings.key_to_bindings.get(event.key, ())}
+        # Asked of the screen, which knows the owner's own keys.
+        active = self.screen.active_bindings.get(event.key)
+        action = active.binding.action if active is not None and active.node is self else ""
         if event.key == "up" and not self.text:
             self.post_message(self.LeftUpwards(self))
-        elif "submit" in actions:
+        elif action == "submit":
             self.action_submit()
-        elif "newline" in actions:
+        elif action == "newline":
             self.action_newline()
         else:
             await super()._on_key(event)

@@ -6,7 +6,7 @@ a subject; when it is shown is decided in `asking.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from assistant.annotation.asking import Subject
+from assistant.tui.bindings import bound
 
 WIDE = 90
 # In fewer columns an excerpt says nothing.
@@ -22,17 +23,14 @@ LEAST_EXCERPT = 12
 
 
 class QuestionLine(Static):
-    """Hidden until there is a question."""
+    """Hidden until there is a question. `keys` are the keys in force, by action."""
 
     # They belong to the screen, which has them in its own list: the line is never focused.
     SCREEN_BINDINGS: ClassVar[list[Binding]] = [
-        Binding("f7", "answer_question('fine')", "Asked: it's fine", show=False, id="question.fine"),
-        Binding(
-            "f8", "answer_question('corrected')", "Asked: write what it should say", show=False,
-            id="question.write",
-        ),
-        Binding("f9", "answer_question('never')", "Asked: never about this", show=False, id="question.never"),
-    ]  # fmt: skip
+        bound("asked.fine", "answer_question('fine')", show=False),
+        bound("asked.write", "answer_question('corrected')", show=False),
+        bound("asked.never", "answer_question('never')", show=False),
+    ]
     DEFAULT_CSS = """
     QuestionLine {
         height: 1; padding: 0 2; display: none; color: $text-accent;
@@ -41,8 +39,9 @@ class QuestionLine(Static):
     QuestionLine.-asking { display: block; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__()
+        self._keys = keys
         self.subject: Subject | None = None
 
     def show(self, subject: Subject | None) -> None:
@@ -58,14 +57,12 @@ class QuestionLine(Static):
         # Without a width yet (it was hidden until now) the resize that follows draws it.
         if self.subject is None or not self.content_size.width:
             return
-        self.update(Content(sentence(self.subject, self.content_size.width, self._keys())))
+        keys = [self._printed(binding.id or "") for binding in self.SCREEN_BINDINGS]
+        self.update(Content(sentence(self.subject, self.content_size.width, keys)))
 
-    def _keys(self) -> list[str]:
-        """The keys of the three answers, after the owner's own keymap."""
-        return [
-            self.app.get_key_display(binding.with_key(self.app._keymap.get(binding.id or "", binding.key)))
-            for binding in self.SCREEN_BINDINGS
-        ]
+    def _printed(self, action: str) -> str:
+        """The first key of an action in the table of keys, as it is printed."""
+        return self.app.get_key_display(Binding(self._keys[action].partition(",")[0], ""))
 
 
 def sentence(subject: Subject, room: int, keys: Sequence[str]) -> str:

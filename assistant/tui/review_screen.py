@@ -11,15 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from assistant.annotation.asking import Judgement, Subject
+from assistant.tui.bindings import bound
 from assistant.tui.edit_screen import EditScreen
+from assistant.tui.key_footer import KeyFooter
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
 
@@ -31,13 +33,13 @@ class ReviewScreen(Screen[None]):
     """A list of replies, the most useful to judge first, and the highlighted one in full."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("+", "judge('fine')", "It's fine", id="review.fine", key_display="+"),
-        Binding("e", "write", "Write it", id="review.write"),
-        Binding("-", "judge('bad')", "Bad", id="review.bad", key_display="-"),
-        Binding("n", "judge('never')", "Never", id="review.never"),
-        Binding("u", "undo", "Undo", id="review.undo"),
-        Binding("m", "more", "Next ten", id="review.more"),
-        Binding("escape", "close", "Back", id="review.close"),
+        bound("review.fine", "judge('fine')"),
+        bound("review.write", "write"),
+        bound("review.bad", "judge('bad')"),
+        bound("review.never", "judge('never')"),
+        bound("review.undo", "undo"),
+        bound("review.more", "more"),
+        bound("review.close", "close"),
     ]
     DEFAULT_CSS = """
     ReviewScreen {
@@ -63,7 +65,7 @@ class ReviewScreen(Screen[None]):
         with VerticalScroll(id="exchange", can_focus=False):
             yield Static()
         yield Notice()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     async def on_mount(self) -> None:
         await self._load()

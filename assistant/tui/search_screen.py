@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
 from assistant.store.records import SearchHit
+from assistant.tui.bindings import bound
 
 ROLE_WORDS = {"user": "You", "assistant": "Assistant", "title": "Title", "system": "System"}
 
@@ -22,9 +23,9 @@ class SearchScreen(ModalScreen[SearchHit | None]):
     """Results appear while typing; the arrows move through them, Enter jumps there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Close", id="search.close"),
-        Binding("down", "move(1)", "Next", show=False, id="search.next"),
-        Binding("up", "move(-1)", "Previous", show=False, id="search.previous"),
+        bound("search.close", "cancel"),
+        bound("search.next", "move(1)", show=False),
+        bound("search.previous", "move(-1)", show=False),
     ]
     DEFAULT_CSS = """
     SearchScreen {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Markdown, Static
@@ -13,6 +13,7 @@ from textual.widgets.markdown import MarkdownStream
 
 from assistant.marks import describe
 from assistant.store.records import Mark, Turn
+from assistant.tui.bindings import bound
 
 STATE_WORDS = {"done": "", "streaming": "", "stopped": "stopped, partial answer kept", "lost": "cut off"}
 
@@ -21,10 +22,10 @@ class TurnView(Vertical, can_focus=True):
     """A message that can be focused, walked through and copied."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "screen.copy_message", "Copy", id="message.copy"),
-        Binding("up,ctrl+up", "screen.focus_message(-1)", "Previous", show=False, id="message.previous"),
-        Binding("down,ctrl+down", "screen.focus_message(1)", "Next", show=False, id="message.next"),
-        Binding("enter", "screen.focus_prompt", "Write", show=False, id="message.prompt"),
+        bound("message.copy", "screen.copy_message"),
+        bound("message.previous", "screen.focus_message(-1)", show=False),
+        bound("message.next", "screen.focus_message(1)", show=False),
+        bound("message.prompt", "screen.focus_prompt", show=False),
     ]
 
     DEFAULT_CSS = """
@@ -60,12 +61,12 @@ class AnswerView(TurnView):
     """An answer as Markdown; grows while it is written, and can be marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("+", "screen.mark('good')", "Good", id="answer.good", key_display="+"),
-        Binding("-", "screen.mark('bad')", "Bad", id="answer.bad", key_display="-"),
-        Binding("e", "screen.edit_answer", "Edit", id="answer.edit"),
-        Binding("x", "screen.mark('skip')", "Don't learn", id="answer.skip"),
-        Binding("u", "screen.undo_mark", "Undo", id="answer.undo"),
-        Binding("r", "screen.answer_again", "Again", id="answer.again"),
+        bound("answer.good", "screen.mark('good')"),
+        bound("answer.bad", "screen.mark('bad')"),
+        bound("answer.edit", "screen.edit_answer"),
+        bound("answer.skip", "screen.mark('skip')"),
+        bound("answer.undo", "screen.undo_mark"),
+        bound("answer.again", "screen.answer_again"),
     ]
 
     DEFAULT_CSS = """

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from assistant.store.records import Version
+from assistant.tui.bindings import bound
+from assistant.tui.key_footer import KeyFooter
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
 
@@ -31,12 +33,12 @@ class VersionsScreen(Screen[None]):
     """A table of versions, the newest first, and what is known about the highlighted one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "use", "Use", id="versions.use", priority=True),
-        Binding("o", "off", "Off", id="versions.off"),
-        Binding("b", "rollback", "Roll back", id="versions.rollback"),
-        Binding("+", "strength(1)", "Stronger", id="versions.stronger", key_display="+"),
-        Binding("-", "strength(-1)", "Weaker", id="versions.weaker", key_display="-"),
-        Binding("escape", "close", "Back", id="versions.close"),
+        bound("versions.use", "use", priority=True),
+        bound("versions.off", "off"),
+        bound("versions.rollback", "rollback"),
+        bound("versions.stronger", "strength(1)"),
+        bound("versions.weaker", "strength(-1)"),
+        bound("versions.close", "close"),
     ]
     DEFAULT_CSS = """
     VersionsScreen {
@@ -56,7 +58,7 @@ class VersionsScreen(Screen[None]):
         with VerticalScroll(id="details", can_focus=False):
             yield Static()
         yield Notice()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._table.add_columns("Version", "State", "Strength", "Pairs", "Made", "Method")

@@ -72,6 +72,14 @@ def test_bad_settings_exit_with_3_and_the_rest_is_still_checked(run: Run, paths:
     assert checks["terminal"]["state"] == "ok"
 
 
+def test_a_wrong_key_exits_with_3_and_is_named_with_the_likeliest_one(run: Run, paths: Paths) -> None:
+    paths.ensure().settings.write_text('keys.chat.new = "ctl+t"\n')
+    paths.settings.chmod(0o600)
+    code, checks = findings(run)
+    assert (code, checks["settings"]["hint"]) == (3, "Did you mean `ctrl+t`?")
+    assert run("data", "settings", "--json")[0] == 3
+
+
 @pytest.mark.parametrize("content", [None, b"not a model"])
 def test_a_missing_or_wrong_model_exits_with_4(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from assistant.annotation.asking import Subject
+from assistant.keys import effective_keys
 from assistant.settings import Settings
 from assistant.store import Store, Turn
 from assistant.tui import asking
@@ -152,7 +153,7 @@ async def test_the_keys_of_the_question_say_when_there_is_none(
         for key in ("f7", "f8", "f9"):
             driver.chat.say("")
             await driver.press(key)
-            await driver.sees("No question is open. Ctrl+R reviews answers.")
+            await driver.sees("No question is open. The review has answers to judge.")
 
 
 async def test_one_question_in_a_session_by_default(
@@ -265,13 +266,13 @@ async def test_what_was_judged_in_the_review_is_not_asked_any_more(
 async def test_the_palette_answers_too_and_keys_can_be_changed(
     open_app: Opener, asks_at_once: ScriptedServices
 ) -> None:
-    async with open_app(asks_at_once) as driver:
-        driver.app.set_keymap({"question.fine": "f12"})
+    settings = AT_ONCE.model_copy(update={"keys": effective_keys({"asked.fine": "f12"})})
+    async with open_app(replace(asks_at_once, settings=settings)) as driver:
         await driver.send("hi")
         await driver.sees(ASKS, "f12 fine")
         await driver.press("ctrl+p")
         await driver.type("asked: never")
-        await driver.sees("Don't ask about this one again (F9)")
+        await driver.sees("Don't ask about this one again (f9)")
         await driver.press("down", "enter")
         await driver.sees("You won't be asked about this again.")
 

@@ -152,15 +152,6 @@ async def test_f1_shows_all_keys_and_closes_again(open_app: Opener) -> None:
         assert isinstance(driver.app.screen, ChatScreen)
 
 
-async def test_the_help_follows_the_owners_own_keys(open_app: Opener) -> None:
-    async with open_app(size=(100, 80)) as driver:
-        driver.app.set_keymap({"chat.search": "f9"})
-        await driver.press("f1")
-        await driver.sees("f9 Search")
-        await driver.press("escape", "f9")
-        assert isinstance(driver.app.screen, SearchScreen)
-
-
 async def test_the_palette_runs_a_verb(open_app: Opener) -> None:
     async with open_app() as driver:
         await driver.send("hi")

@@ -54,10 +54,10 @@ async def test_ctrl_r_offers_ten_the_best_first_and_shows_one_in_full(
 async def test_the_palette_and_f1_know_the_review(open_app: Opener, twelve: list[int]) -> None:
     async with open_app(size=(100, 110)) as driver:
         await driver.press("f1")
-        await driver.sees("Review of answers (Ctrl+R)", "It's fine", "Next ten", "f7 Asked: it's fine")
+        await driver.sees("Review of answers (^r)", "It's fine", "Next ten", "f7 Asked: it's fine")
         await driver.press("escape", "ctrl+p")
         await driver.type("review")
-        await driver.sees("Judge ten kept answers with single keys (Ctrl+R)")
+        await driver.sees("Judge ten kept answers with single keys (^r)")
         await driver.press("down", "enter")
         await driver.until(lambda: isinstance(driver.app.screen, ReviewScreen))
 
