@@ -179,11 +179,18 @@ def _label(subject: Subject) -> Content:
     )
 
 
+def _why(subject: Subject) -> str:
+    return (
+        f"Why this one: {subject.novelty:.0%} unlike what you have judged, and the model was "
+        f"{subject.uncertainty:.1f} times as unsure as usual."
+    )
+
+
 def _exchange(subject: Subject) -> Content:
     return Content.assemble(
         ("You\n", "bold $text-primary"),
         subject.question,
         ("\n\nAssistant\n", "bold $text-success"),
         subject.answer,
-        (f"\n\nNew by {subject.novelty:.0%}, as unsure as {subject.uncertainty:.1f} usual answers.", "dim"),
+        (f"\n\n{_why(subject)}", "dim"),
     )

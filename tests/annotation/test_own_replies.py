@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from assistant.annotation.asking import Annotation
 from assistant.annotation.own_replies import OwnReplies
 from assistant.marks import apply_mark, undo_mark
+from assistant.paths import Paths
+from assistant.services import open_services
 from assistant.settings import Settings
 from assistant.store import Store
 from selection.buffer import SelectionBuffer
+from tests import kept
 from tests.annotation.conftest import Keep
 
 Refresh = Callable[..., None]
@@ -141,3 +146,15 @@ def test_a_question_answered_twice_gives_the_newer_reply(keep: Keep, refresh: Re
     keep("What is a fjord?", "A bay.")
     refresh()
     assert pairs(store) == [("A bay.", "own", 0.25)]
+
+
+@pytest.mark.parametrize(("chosen", "sources"), [({}, []), ({"learn_from_own_replies": True}, ["own"])])
+def test_the_setting_is_obeyed_when_the_program_starts(
+    tmp_path: Path, chosen: dict[str, bool], sources: list[str]
+) -> None:
+    home = Paths(tmp_path / "another")
+    with Store.open(home) as store:
+        kept.keep(store, SelectionBuffer(store.db, home.index), "What is a fjord?", "A bay.")
+    with closing(open_services(home, Settings(**chosen))) as services:
+        assert [pair.source for pair in services.store.pairs.list()] == sources
+        assert len(services.annotation.review()) == 1
