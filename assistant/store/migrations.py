@@ -166,7 +166,29 @@ def m005_versions(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX activations_of_version ON activations (version_id)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_chats, m002_search, m003_marks, m004_pairs, m005_versions)
+def m006_imports(db: sqlite3.Connection) -> None:
+    # Only unfinished imports have a row, so that each can go on where it stopped.
+    db.execute(
+        """CREATE TABLE imports (
+            id INTEGER PRIMARY KEY,
+            read_bytes INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            chats INTEGER NOT NULL,
+            turns INTEGER NOT NULL,
+            skipped INTEGER NOT NULL,
+            updated TEXT NOT NULL
+        )"""
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_chats,
+    m002_search,
+    m003_marks,
+    m004_pairs,
+    m005_versions,
+    m006_imports,
+)
 
 
 def schema_number(connection: sqlite3.Connection, path: Path) -> int:

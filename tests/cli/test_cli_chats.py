@@ -94,13 +94,13 @@ def test_export_and_import_through_a_file(run: Run, run_json: RunJson, chat_id: 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert run("chats", "export", str(chat_id))[1] == file.read_text()
     assert run_json("chats", "export") == [json.loads(file.read_text())]
-    assert run_json("chats", "import", str(file)) == {"chats": 1, "turns": 2, "skipped": 0}
+    assert run_json("chats", "import", str(file)) == {"chats": 1, "turns": 2, "skipped": 0, "resumed": False}
     assert len(run_json("chats", "list")) == 2
 
 
 def test_import_reads_stdin_and_counts_bad_lines(run_json: RunJson, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO('nonsense\n{"messages":[{"role":"user","content":"hi"}]}\n'))
-    assert run_json("chats", "import", "-") == {"chats": 1, "turns": 1, "skipped": 1}
+    assert run_json("chats", "import", "-") == {"chats": 1, "turns": 1, "skipped": 1, "resumed": False}
 
 
 def test_import_of_a_missing_file_exits_with_2(run: Run, tmp_path: Path) -> None:
