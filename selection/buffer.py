@@ -165,7 +165,10 @@ class SelectionBuffer(BufferView):
             self._mirror.save([])
 
     def flush(self) -> None:
-        """Write the FAISS file if it is not what SQLite says. Raises OSError; nothing is lost then."""
+        """Write the FAISS file if it is not what SQLite says. Raises OSError; nothing is lost then.
+
+        Writing takes longer than deciding about a turn, so do it when nothing else is to come.
+        """
         with self._lock:
             self._refresh()
             held = self._mirror.items()
@@ -225,14 +228,15 @@ class SelectionBuffer(BufferView):
 
     def _shrink(self) -> None:
         """Let the weakest go when the buffer was made smaller since they came in."""
+        if len(self._mirror.selector.pool) <= self.capacity:
+            return
         items = {item.turn_id: item for item in self._mirror.items()}
         reason = (
             f"Dropped: the buffer now has only {self.capacity} places, and of {len(items)} turns this one "
             "would have been the first to go."
         )
         gone = self._mirror.selector.shrink()
-        if gone:
-            self._take_out([(turn_id, items[turn_id], reason) for turn_id in gone], action="drop")
+        self._take_out([(turn_id, items[turn_id], reason) for turn_id in gone], action="drop")
 
     def _take_out(
         self,

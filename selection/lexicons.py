@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -75,6 +76,7 @@ def load_lexicons(folder: Path | None = None) -> Lexicons:
     return Lexicons(words)
 
 
+@lru_cache(maxsize=1 << 14)  # people use the same few thousand words over and over
 def base_forms(word: str) -> frozenset[str]:
     """The word and what it may be an English inflection of: "dogs" gives "dog", "stopping" gives "stop".
 

@@ -41,6 +41,7 @@ class Mirror:
         self._rows: dict[int, BufferItem] = {}
         self._fresh: dict[int, BufferItem] = {}
         self._version: int | None = None
+        self._edition = 0
 
     def refresh(self) -> list[BufferItem]:
         """Read the rows again if they are not known yet or another connection wrote to the file.
@@ -51,11 +52,14 @@ class Mirror:
         version = self._tables.version()
         if version == self._version:
             return []
+        if self._version is not None and self._unchanged():
+            self._version = version
+            return []
         self._rows = {item.turn_id: item for item in self._tables.items()}
         self._fresh.clear()
-        allowed = set(self._rows if self._allowed is None else self._allowed(list(self._rows)))
-        allowed -= self._tables.skipped(self._rows)
+        allowed = self._permitted()
         state = self._tables.state()
+        self._edition = state.get("edition", 0)
         self.number = self._tables.last_number()
         self.swept = state.get("swept", 0)
         self.mark = state.get("mark", 0)
@@ -133,6 +137,7 @@ class Mirror:
         self._rows |= {item.turn_id: item for item in fresh}
         self._rows |= {turn_id: replace(self._rows[turn_id], topic=topic) for turn_id, topic in moved.items()}
         self._fresh.clear()
+        self._edition += 1
         self.number = max([self.number, *(each.number for each in decisions)])
 
     def items(self) -> list[BufferItem]:
@@ -152,10 +157,6 @@ class Mirror:
         place = int(pool.ids.searchsorted(turn_id))
         return self._now(turn_id, float(pool.idd()[place]), int(pool.topics[place]))
 
-    def _now(self, turn_id: int, idd: float, topic: int) -> BufferItem:
-        row = self._rows[turn_id]
-        return replace(row, topic=topic, scores=replace(row.scores, idd=idd))
-
     def embedder(self) -> tuple[str, int] | None:
         """Name and dimensions of what made the kept embeddings; None when nothing is held."""
         for item in self.selector.pool:
@@ -170,6 +171,23 @@ class Mirror:
                 self.selector.pool.set_learnability(turn_id, value)
                 self._fresh[turn_id] = replace(self._rows[turn_id], learnability=value)
 
+    def _now(self, turn_id: int, idd: float, topic: int) -> BufferItem:
+        row = self._rows[turn_id]
+        return replace(row, topic=topic, scores=replace(row.scores, idd=idd))
+
+    def _unchanged(self) -> bool:
+        """Whether what was written elsewhere, usually a chat, leaves everything here as it was."""
+        return (
+            self._tables.state().get("edition", 0) == self._edition
+            and self._tables.turn_ids() == sorted(self._rows)
+            and self._permitted() == set(self.selector.pool.ids.tolist())
+        )
+
+    def _permitted(self) -> set[int]:
+        """Those of the rows that may be held."""
+        permitted = set(self._rows if self._allowed is None else self._allowed(list(self._rows)))
+        return permitted - self._tables.skipped(self._rows)
+
     def _state(self) -> dict[str, Any]:
         return {
             "policy": self.selector.policy.name,
@@ -177,6 +195,7 @@ class Mirror:
             "seen": self.selector.seen,
             "swept": self.swept,
             "mark": self.mark,
+            "edition": self._edition + 1,
         }
 
 

@@ -132,6 +132,12 @@ class Tables:
             ) in rows
         ]  # fmt: skip
 
+    def turn_ids(self) -> list[int]:
+        """The kept turns, in order."""
+        if not self._has("selection_items"):
+            return []
+        return [row[0] for row in self._rows("SELECT turn_id FROM selection_items ORDER BY turn_id")]
+
     def put_items(self, items: Iterable[BufferItem]) -> None:
         self.db.conn.executemany(
             f"INSERT OR REPLACE INTO selection_items ({', '.join(_ITEM)}) VALUES ({_marks(_ITEM)})",

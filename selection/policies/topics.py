@@ -114,7 +114,7 @@ class Topics:
         for place in strays.tolist():
             vector = pool.vectors[place]
             labels = np.array(list(sums), dtype=np.int64)
-            centres = np.array([_unit(total) for total in sums.values()])
+            centres = _unit(np.array(list(sums.values()))) if sums else np.empty((0, len(vector)))
             topic = self._nearest(vector, labels, centres)
             if topic == NO_TOPIC:
                 topic = self._open() if len(sums) < limit else int(labels[(centres @ vector).argmax()])
@@ -130,10 +130,11 @@ class Topics:
             labels, starts = np.unique(np.sort(pool.topics), return_index=True)
             by_topic = pool.vectors[np.argsort(pool.topics, kind="stable")]
             sums = np.add.reduceat(by_topic, starts, axis=0)
-            self._centres = (pool.version, labels, np.array([_unit(total) for total in sums]))
+            self._centres = (pool.version, labels, _unit(sums))
         return self._centres[1], self._centres[2]
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
-    norm = float(np.linalg.norm(vector))
-    return vector / norm if norm > 0 else vector
+def _unit(rows: np.ndarray) -> np.ndarray:
+    """Rows at length 1; a row of zeros stays one."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1.0)
