@@ -13,6 +13,7 @@ from itertools import count
 import numpy as np
 
 from selection.records import NO_TOPIC, Item
+from selection.scores import in_domain_dissimilarity
 
 _DTYPES: dict[str, type] = {
     "ids": np.int64,
@@ -158,30 +159,21 @@ class Pool:
         self.version = next(_VERSIONS)
 
     def idd(self) -> np.ndarray:
-        """In-domain dissimilarity of each item to the others of its domain, float64 [n]; see `scores`.
-
-        The mean of cosines to a set is one cosine to the set's sum, so this takes n products, not n².
-        """
+        """In-domain dissimilarity of each item to the others of its domain, float64 [n]; see `scores`."""
         if self._idd is None or self._idd[0] != self.version:
-            idd = np.ones(len(self))
+            idd = np.empty(len(self))
             domains = np.array([item.domain for item in self._items])
             for domain in dict.fromkeys(domains.tolist()):
-                members = np.flatnonzero(domains == domain)
-                if len(members) > 1:
-                    vectors = self.vectors[members].astype(np.float64)
-                    total, _ = self._domain_sum(domain)
-                    own = np.einsum("ij,ij->i", vectors, vectors)
-                    mean = (vectors @ total - own) / (len(members) - 1)
-                    idd[members] = np.clip(1.0 - mean, 0.0, 1.0)
+                places = np.flatnonzero(domains == domain)
+                total, members = self._domain_sum(domain)
+                vectors = self.vectors[places]
+                idd[places] = in_domain_dissimilarity(vectors, total - vectors, members - 1)
             self._idd = (self.version, idd)
         return self._idd[1]
 
     def idd_of(self, newcomer: Item) -> float:
         """In-domain dissimilarity of an item that is not held; 1.0 if its domain is new."""
-        total, members = self._domain_sum(newcomer.domain)
-        if not members:
-            return 1.0
-        return float(np.clip(1.0 - float(total @ newcomer.embedding) / members, 0.0, 1.0))
+        return float(in_domain_dissimilarity(newcomer.embedding, *self._domain_sum(newcomer.domain)))
 
     def nearest(self) -> tuple[np.ndarray, np.ndarray]:
         """For each item the highest cosine to another one, float32 [n], and that one's position, int64 [n].
@@ -203,10 +195,10 @@ class Pool:
     def _domain_sum(self, domain: str) -> tuple[np.ndarray, int]:
         if domain not in self._sums:
             members = [place for place, item in enumerate(self._items) if item.domain == domain]
-            self._sums[domain] = (self.vectors[members].sum(axis=0, dtype=np.float64), len(members))
             if not members:
                 # Not stored, or a stream of ever new domains would fill the memory.
-                return self._sums.pop(domain)
+                return np.zeros(1), 0
+            self._sums[domain] = (self.vectors[members].sum(axis=0, dtype=np.float64), len(members))
         return self._sums[domain]
 
     def _changed(self, domain: str) -> None:

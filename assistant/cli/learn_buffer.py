@@ -130,17 +130,17 @@ def _as_document(explanation: Explanation) -> dict[str, Any]:
         "topic_size": explanation.topic_size,
         "swept": explanation.swept,
         "item": None if item is None else _item(item),
-        "decisions": [asdict(decision) for decision in explanation.decisions],
+        "decisions": [
+            {**asdict(decision), "topic": _number(decision.topic)} for decision in explanation.decisions
+        ],
     }
 
 
 def _item(item: BufferItem) -> dict[str, Any]:
-    from selection.records import NO_TOPIC
-
     return {
         "turn_id": item.turn_id,
         "domain": item.domain,
-        "topic": None if item.topic == NO_TOPIC else item.topic,
+        "topic": _number(item.topic),
         "scores": asdict(item.scores),
         "learnability": item.learnability,
         "kept": item.kept or None,
@@ -171,10 +171,15 @@ def _tell(explanation: Explanation) -> None:
 
 
 def _topic(item: BufferItem) -> str:
+    domain = item.domain or "-"
+    number = _number(item.topic)
+    return domain if number is None else f"{number} ({domain})"
+
+
+def _number(topic: int) -> int | None:
     from selection.records import NO_TOPIC
 
-    domain = item.domain or "-"
-    return domain if item.topic == NO_TOPIC else f"{item.topic} ({domain})"
+    return None if topic == NO_TOPIC else topic
 
 
 def _scores(scores: Any) -> tuple[str, str, str]:
