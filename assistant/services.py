@@ -13,6 +13,7 @@ from assistant.engine.types import AdapterUse
 from assistant.memory import give_back
 from assistant.models import chosen_model, model_sha256
 from assistant.paths import Paths
+from assistant.selecting import open_buffer
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store.records import Turn
@@ -113,14 +114,13 @@ def open_engine(
 def open_services(paths: Paths, settings: Settings, model: Path | None = None) -> Services:
     """Open everything for a chat; the model is loaded by whoever needs it first.
 
-    Raises StoreError and ModelError. An adapter that can't be used does not keep the chat from opening:
-    the base model answers, and `problems` says so.
+    Raises StoreError, SettingsError and ModelError. An adapter that can't be used does not keep the chat from
+    opening: the base model answers, and `problems` says so.
     """
     from assistant.annotation.asking import Annotation
     from assistant.annotation.own_replies import OwnReplies
     from assistant.learning import Learner
     from assistant.noticing import Notice
-    from selection.buffer import SelectionBuffer
     from synthesis.statements import statement_pairs
 
     store = Store.open(paths)
@@ -134,7 +134,7 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
     try:
         engine = open_engine(settings, model, in_force)
         embedder = LazyEmbedder(settings.embedding_model)
-        buffer = SelectionBuffer(store.db, paths.index, capacity=settings.buffer_size, seed=settings.seed)
+        buffer = open_buffer(store, settings)
         is_allowed = settings.learn and settings.learn_from_own_replies
         own = OwnReplies(store, buffer, is_allowed=is_allowed)
         own.refresh()
