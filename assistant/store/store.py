@@ -1,4 +1,4 @@
-"""The store as a whole: opens the file and offers what is kept in it, each table group by an attribute."""
+"""Opens the file and offers chats, exchanges, imports, marks, pairs, questions and versions."""
 
 from __future__ import annotations
 
