@@ -144,6 +144,8 @@ class Learner:
         give_back()
         with watch.stage("tune"):
             tuned = self._tune(method, data, _reporter(on_progress, "tune", 0.40, 0.88, cancel))
+        del data
+        give_back()
         draft = _Draft(self._version(method, chosen), curriculum, tuned)
         path = self._paths.adapters / draft.version.path
         try:

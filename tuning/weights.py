@@ -47,8 +47,7 @@ class Weights:
         """The tensor, or some of its rows, as float32 with rows first. Raises TuningError."""
         stored, kind = self._stored(name)
         values = _dequantised(name, stored if rows is None else stored[np.asarray(rows)], kind)
-        if rows is None:
-            self._forget(name, stored.nbytes)
+        self._forget(name, stored.nbytes)
         return values
 
     def rows(self, name: str) -> Rows:
@@ -89,7 +88,7 @@ class Weights:
         return stored.reshape(*place.shape[:-1], row_bytes), place.kind
 
     def _forget(self, name: str, size: int) -> None:
-        """Give the pages of a tensor that was read whole back to the system: they count as our memory."""
+        """Give the pages of a tensor that was read back to the system: they count as our memory."""
         if hasattr(mmap, "MADV_DONTNEED"):
             offset = self._place(name).offset
             start = offset // mmap.PAGESIZE * mmap.PAGESIZE

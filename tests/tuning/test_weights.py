@@ -80,7 +80,7 @@ def test_a_file_cut_anywhere_is_refused_when_it_is_opened_or_read(
     path = tmp_path / "cut.gguf"
     with embedded_path.open("rb") as whole:
         path.write_bytes(whole.read(kept))
-    with pytest.raises(TuningError, match=r"can't be read as GGUF: .*|has no tensor"):
+    with pytest.raises(TuningError, match="can't be read as GGUF"):
         Weights(path)
 
 
