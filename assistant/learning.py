@@ -20,7 +20,7 @@ from assistant.errors import Cancelled, UsageError
 from assistant.gate import Verdict, first_word, judge
 from assistant.guard_answers import ANSWER_TOKENS, CHECK_TOKENS, GuardAnswers
 from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_memory_bytes
-from assistant.memory import give_back
+from assistant.memory import give_back, trim
 from assistant.methods import METHODS, Tuned
 from assistant.models import model_sha256
 from assistant.paths import Paths
@@ -36,6 +36,8 @@ OnProgress = Callable[[Progress], None]
 
 # Longer answers are left to a method that can afford them.
 LONGEST_ANSWER_TOKENS = 96
+# Between steps the allocator's free pages grow by tens of megabytes.
+TRIM_STEPS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ class Learner:
         for item in METHODS[method].read(self._engine, examples):
             if not isinstance(item, float):
                 return item
+            trim()
             tell(item, f"reading {len(examples)} questions: {item:.0%}")
         raise AssertionError("reading ends with its result")
 
@@ -228,6 +231,8 @@ class Learner:
         ):
             if isinstance(item, Tuned):
                 return item
+            if item.step % TRIM_STEPS == 1:
+                trim()
             tell(item.step / item.steps, f"step {item.step} of {item.steps}", item.loss)
         raise AssertionError("a tuning method ends with its result")
 

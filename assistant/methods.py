@@ -154,6 +154,6 @@ def _tuned(item: Found, architecture: str) -> Tuned:
 
 
 METHODS: dict[str, Method] = {
-    "layer-chain": Method(_read_layer_chain, _tune_layer_chain, general_prompts=100),
+    "layer-chain": Method(_read_layer_chain, _tune_layer_chain, general_prompts=200),
     "zeroth-order": Method(_read_zeroth_order, _tune_zeroth_order, general_prompts=200),
 }
