@@ -143,6 +143,7 @@ class Learner:
         with watch.stage("features"):
             tell = _reporter(on_progress, "features", 0.27, 0.40, cancel)
             data = self._read(method, curriculum, general, tell)
+        self._engine.rest()
         give_back()
         with watch.stage("tune"):
             tuned = self._tune(method, data, _reporter(on_progress, "tune", 0.40, 0.88, cancel))
@@ -217,6 +218,9 @@ class Learner:
             Example(self._engine.prompt(self._messages(prompt)), tuple(answer), "general")
             for prompt, answer in zip(curriculum.general, general, strict=True)
         ]
+        if not METHODS[method].reads_in_engine:
+            self._engine.rest()
+            give_back()
         for item in METHODS[method].read(self._engine, examples):
             if not isinstance(item, float):
                 return item

@@ -64,13 +64,15 @@ class Found(Protocol):
 class Method:
     """`read` yields shares done and then its data; `tune` takes that data and yields steps and a Tuned.
 
-    Both do their work in slices on the engine thread. `general_prompts` is how many prompts guard against
+    Both do their work in slices on the engine thread; tuning never needs the model in the engine, and reading
+    only where `reads_in_engine` says so. `general_prompts` is how many prompts guard against
     spill-over: a guard costs one forward pass, and a method with cheaper steps makes use of more.
     """
 
     read: Callable[[Engine, Sequence[Example]], Iterator[Any]]
     tune: Callable[..., Iterator[TuningStep | Tuned]]
     general_prompts: int
+    reads_in_engine: bool
 
 
 @lru_cache(maxsize=1)
@@ -154,6 +156,6 @@ def _tuned(item: Found, architecture: str) -> Tuned:
 
 
 METHODS: dict[str, Method] = {
-    "layer-chain": Method(_read_layer_chain, _tune_layer_chain, general_prompts=200),
-    "zeroth-order": Method(_read_zeroth_order, _tune_zeroth_order, general_prompts=200),
+    "layer-chain": Method(_read_layer_chain, _tune_layer_chain, general_prompts=200, reads_in_engine=False),
+    "zeroth-order": Method(_read_zeroth_order, _tune_zeroth_order, general_prompts=200, reads_in_engine=True),
 }
