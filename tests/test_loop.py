@@ -1,8 +1,8 @@
 """The whole loop as its owner runs it: teach twelve facts, learn, ask in words it never saw.
 
 Only commands are used, with the embedded model and real files. The facts are those of
-benchmarks/data/test_b.json: written without a look at the rules that make wordings and lessons, and used by no
-development run.
+benchmarks/data/test_b.json: written without a look at the rules that make wordings and lessons, and used by
+no development run.
 """
 
 from __future__ import annotations
