@@ -22,7 +22,9 @@ from tuning.examples import Example, TuningError, TuningStep
 if TYPE_CHECKING:
     from tuning.weights import Weights
 
-LIKELY_TOKENS = 32
+# Candidates per position. The reduced window of zeroth-order is exact only on them; layer-chain draws others.
+WINDOW_TOKENS = 32
+CHAIN_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _read_layer_chain(engine: Engine, examples: Sequence[Example]) -> Iterator[A
                 examples,
                 _weights(engine.model_path),
                 window=LayerChain().layers,
-                top=LIKELY_TOKENS,
+                top=CHAIN_TOKENS,
                 threads=engine.threads,
             )
 
@@ -118,7 +120,7 @@ def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[
     pairs = [TokenisedPair(each.prompt, each.answer) for each in examples]
     groups = []
     done = 0
-    for scored in engine.measure(pairs, nodes, top=LIKELY_TOKENS):
+    for scored in engine.measure(pairs, nodes, top=WINDOW_TOKENS):
         groups.append(scored)
         done += len(scored.lengths)
         yield done / len(pairs)
