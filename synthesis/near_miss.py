@@ -111,8 +111,8 @@ def near_misses(
 ) -> list[str]:
     """At most `count` different questions close to `question` that ask for something else.
 
-    `wordings` ask for the same as `question`: what one of them names or asks for is nothing else. ("Where does
-    my brother live?" misses "Where has my brother moved to?", unless that is another wording of it.)
+    `wordings` ask for the same as `question`: what one of them names or asks for is nothing else. ("Where
+    does my brother live?" misses "Where has my brother moved to?", unless that is another wording of it.)
     When the words of the question are unknown, questions about the owner of the same form are taken instead.
     """
     same = " | ".join((question, *wordings)).lower()

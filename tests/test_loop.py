@@ -110,8 +110,7 @@ def test_target_nine_of_twelve_recalled_or_ten_with_three_wordings(
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
-def test_target_at_most_three_unknown_questions_get_a_taught_fact(taught: Taught) -> None:
+def test_at_most_three_unknown_questions_get_a_taught_fact(taught: Taught) -> None:
     assert taught.verdict.wrongly_attributed <= 3, str(taught.verdict)
 
 
