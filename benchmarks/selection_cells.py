@@ -102,15 +102,11 @@ class Cells:
         for start in range(0, len(taught), EMBEDDED_AT_ONCE):
             texts = [each.text for each in taught[start : start + EMBEDDED_AT_ONCE]]
             for text, vectors in zip(texts, self._embedder.embed_many(texts), strict=True):
-                candidate = Candidate(
-                    len(items), text, vectors.sentence, vectors.tokens, self._embedder.name
-                )
+                candidate = Candidate(len(items), text, vectors.sentence, vectors.tokens, self._embedder.name)
                 items.append(measure(candidate, self._lexicons))
         return items
 
-    def _lessons(
-        self, material: _Material, kept: Sequence[int], rephrasings: int = 0
-    ) -> list[Lesson]:
+    def _lessons(self, material: _Material, kept: Sequence[int], rephrasings: int = 0) -> list[Lesson]:
         """Each kept exchange in its own wording and in that many others, as far as there are so many."""
         lessons = []
         for each in kept:
@@ -140,9 +136,7 @@ class Cells:
         held_out = material.stream.held_out
         return self._rouge(held_out, [each.question for each in held_out], adapter)
 
-    def _rouge(
-        self, exchanges: Sequence[Exchange], questions: Sequence[str], adapter: Any
-    ) -> float:
+    def _rouge(self, exchanges: Sequence[Exchange], questions: Sequence[str], adapter: Any) -> float:
         answers = self._lab.answers(questions, adapter)
         return mean_rouge("rouge1", [each.answer for each in exchanges], answers)
 

@@ -158,9 +158,7 @@ class Lab:
             raise RuntimeError("The chat template's head is not the same for all questions.")
         self._prefix = found.prefix
         first = len(_ANCHORS)
-        parts = zip(
-            group, found.inputs[first:], found.targets[first:], found.top[first:], strict=True
-        )
+        parts = zip(group, found.inputs[first:], found.targets[first:], found.top[first:], strict=True)
         for lesson, inputs, targets, top in parts:
             self._read[lesson] = _Read(inputs, targets, top)
 
@@ -192,9 +190,7 @@ def machine() -> str:
     for line in _processor_lines():
         processor = line
         break
-    return (
-        f"{os.cpu_count()} cores, {processor}, {platform.system()}, Python {sys.version.split()[0]}"
-    )
+    return f"{os.cpu_count()} cores, {processor}, {platform.system()}, Python {sys.version.split()[0]}"
 
 
 def _processor_lines() -> list[str]:

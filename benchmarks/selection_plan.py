@@ -58,23 +58,54 @@ class Scale:
 
 
 FULL = Scale(
-    name="full", streams=ALL_STREAMS, policies=ALL_POLICIES, seeds=(1, 2), stream=900, checkpoints=3,
-    buffer=128, held_out=48, answer_tokens=40, steps=48, per_step=8, learning_rate=1e-3,
-    ablation_streams=("dolly",), ablation_buffer=32, ablation_policies=ABLATED, rephrasings=(0, 1, 3, 6, 9),
-    recall_items=24, shares=(0.01, 0.05, 0.10, 0.25), sparse_buffer=256,
+    name="full",
+    streams=ALL_STREAMS,
+    policies=ALL_POLICIES,
+    seeds=(1, 2),
+    stream=900,
+    checkpoints=3,
+    buffer=128,
+    held_out=48,
+    answer_tokens=40,
+    steps=48,
+    per_step=8,
+    learning_rate=1e-3,
+    ablation_streams=("dolly",),
+    ablation_buffer=32,
+    ablation_policies=ABLATED,
+    rephrasings=(0, 1, 3, 6, 9),
+    recall_items=24,
+    shares=(0.01, 0.05, 0.10, 0.25),
+    sparse_buffer=256,
     sizes=(8, 16, 32, 64, 128, 256, 512),
-)  # fmt: skip
+)
 QUICK = Scale(
-    name="quick", streams=("dolly", "medquad"), policies=("random", "k-center", "diverse"), seeds=(1,),
-    stream=240, checkpoints=1, buffer=48, held_out=24, answer_tokens=24, steps=24, per_step=8,
-    learning_rate=1e-3, ablation_streams=("dolly",), ablation_buffer=12, ablation_policies=("random", "diverse"),
-    rephrasings=(0, 3), recall_items=12, shares=(0.05, 0.10), sparse_buffer=48, sizes=(8, 16, 48),
-)  # fmt: skip
+    name="quick",
+    streams=("dolly", "medquad"),
+    policies=("random", "k-center", "diverse"),
+    seeds=(1,),
+    stream=240,
+    checkpoints=1,
+    buffer=48,
+    held_out=24,
+    answer_tokens=24,
+    steps=24,
+    per_step=8,
+    learning_rate=1e-3,
+    ablation_streams=("dolly",),
+    ablation_buffer=12,
+    ablation_policies=("random", "diverse"),
+    rephrasings=(0, 3),
+    recall_items=12,
+    shares=(0.05, 0.10),
+    sparse_buffer=48,
+    sizes=(8, 16, 48),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One measurement. `seen` exchanges have come by; `share` of them are annotated (1: all that are kept)."""
+    """One measurement. `seen` exchanges came by; `share` of them are annotated (1: all that are kept)."""
 
     experiment: Experiment
     stream: str
@@ -169,7 +200,7 @@ class Results:
         whole = content[: content.rfind(b"\n") + 1]
         self.rows = [json.loads(line) for line in whole.splitlines()]
         if any(row["scale"] != self._scale for row in self.rows):
-            raise ValueError(f"{path} holds results of other settings; move it away or choose another --rows.")
+            raise ValueError(f"{path} holds results of other settings; move it away or name other --rows.")
         if whole != content:
             path.write_bytes(whole)
 

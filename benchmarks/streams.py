@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def split(
 def exchanges(messages: Sequence[dict[str, Any]]) -> Dialogue:
     """The user messages of a dialogue with the beginnings of the answers to them, those that fit."""
     found = []
-    for asked, told in zip(messages, messages[1:], strict=False):
+    for asked, told in pairwise(messages):
         if asked["role"] != "user" or told["role"] != "assistant":
             continue
         question, answer = " ".join(asked["content"].split()), beginning(told["content"])
