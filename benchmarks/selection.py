@@ -5,7 +5,8 @@
 FOLDER holds the data files that benchmarks/streams.py names. Each finished measurement is written to a JSON
 Lines file at once; the same command goes on after an interruption, and `--report-only` writes the page anew.
 The exchanges that a policy keeps are annotated with their reference answer and tuned into an adapter, with
-the same budget for all; then greedy answers to held-out questions are compared with the references (ROUGE-1 F).
+the same budget for all; then greedy answers to held-out questions are compared with the references by
+ROUGE-1 F.
 """
 
 from __future__ import annotations
