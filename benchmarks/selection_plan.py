@@ -66,12 +66,12 @@ FULL = Scale(
     checkpoints=3,
     buffer=128,
     held_out=48,
-    answer_tokens=40,
+    answer_tokens=32,
     steps=48,
     per_step=8,
     learning_rate=1e-3,
     ablation_streams=("dolly",),
-    ablation_buffer=32,
+    ablation_buffer=24,
     ablation_policies=ABLATED,
     rephrasings=(0, 1, 3, 6, 9),
     recall_items=24,
@@ -84,12 +84,12 @@ QUICK = Scale(
     streams=("dolly", "medquad"),
     policies=("random", "k-center", "diverse"),
     seeds=(1,),
-    stream=240,
+    stream=300,
     checkpoints=1,
-    buffer=48,
-    held_out=24,
-    answer_tokens=24,
-    steps=24,
+    buffer=64,
+    held_out=32,
+    answer_tokens=32,
+    steps=48,
     per_step=8,
     learning_rate=1e-3,
     ablation_streams=("dolly",),
@@ -98,8 +98,8 @@ QUICK = Scale(
     rephrasings=(0, 3),
     recall_items=12,
     shares=(0.05, 0.10),
-    sparse_buffer=48,
-    sizes=(8, 16, 48),
+    sparse_buffer=64,
+    sizes=(8, 64, 128),
 )
 
 
@@ -158,10 +158,10 @@ def _closer_look(scale: Scale, stream: str, seed: int) -> list[Cell]:
 class Speed:
     """Seconds on two idle cores for: a sequence read, one through a tuning step, an answer of 40 tokens."""
 
-    read: float = 0.17
-    tuned: float = 0.020
-    answer: float = 0.17
-    embedded: float = 0.012
+    read: float = 0.075
+    tuned: float = 0.013
+    answer: float = 0.185
+    embedded: float = 0.01
 
 
 def cost(cells: Iterable[Cell], scale: Scale, speed: Speed | None = None) -> float:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 QUESTION_WORDS = 40
-ANSWER_WORDS = 30
+ANSWER_WORDS = 24
 FEWEST_WORDS = 3
 # Of people with fewer exchanges nothing would be left to choose from.
 TALKATIVE = 1250
