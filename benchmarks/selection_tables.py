@@ -71,7 +71,12 @@ def ratio_lines(rows: Sequence[Row], scale: Scale) -> list[str]:
                 verdict = "above" if value > known[best] else "not above"
                 parts.append(f"`{policy}` {value / known[best]:.2f} × ({verdict})")
         if parts:
-            lines.append(f"* {stream}: {', '.join(parts)} the best baseline, `{best}` ({known[best]:.3f}).")
+            measured = ", ".join(f"`{name}`" for name in known)
+            base = spread(values(rows, experiment="base", stream=stream))
+            lines.append(
+                f"* {stream}: {', '.join(parts)} the best of {measured}, which is"
+                f" `{best}` ({known[best]:.3f}); base model {base}."
+            )
     return lines
 
 

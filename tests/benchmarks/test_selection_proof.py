@@ -110,7 +110,8 @@ def test_ratios_are_told_as_they_are(rows: Path) -> None:
     results = finished({"random": 0.35, "fifo": 0.15, "diverse": 0.25}, rows)
 
     assert ratio_lines(results.rows, SMALL) == [
-        "* dolly: `diverse` 0.75 × (not above) the best baseline, `random` (0.400)."
+        "* dolly: `diverse` 0.75 × (not above) the best of `random`, `fifo`, which is `random` (0.400);"
+        " base model 0.150 ± 0.071."
     ]
     assert winner(results.rows, SMALL) == "random"
 
