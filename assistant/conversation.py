@@ -119,7 +119,12 @@ class Conversation:
             raise
         state = "stopped" if reply.stopped == "cancelled" else "done"
         finished = chats.finish_reply(
-            reply_turn.id, reply.text, state=state, tokens=reply.tokens, tokens_per_s=reply.tokens_per_s
+            reply_turn.id,
+            reply.text,
+            state=state,
+            tokens=reply.tokens,
+            tokens_per_s=reply.tokens_per_s,
+            loss=reply.mean_loss,
         )
         if state == "done" and self._after_turn is not None and self._may_learn(user_turn.chat_id):
             self._after_turn(user_turn, finished)

@@ -28,19 +28,23 @@ ACTIONS = {
     for action in (
         Action("app.learn", "f5", "Learn"),
         Action("app.versions", "f6", "Versions"),
+        Action("app.review", "ctrl+r", "Review"),
         Action("app.keys", "f1", "Keys"),
         Action("app.palette", "ctrl+p", "All commands"),
         Action("app.quit", "ctrl+q", "Quit"),
         Action("app.help-quit", "ctrl+c", "Say how to quit"),
         Action("prompt.send", "enter", "Send"),
         Action("prompt.newline", "ctrl+j", "New line"),
-        Action("chat.stop", "escape", "Stop, or go to the prompt"),
+        Action("chat.stop", "escape", "Stop, put a question off, or go to the prompt"),
         Action("chat.new", "ctrl+n", "New chat"),
         Action("chat.rename", "f2", "Rename chat"),
         Action("chat.search", "f3,ctrl+f", "Search"),
         Action("chat.list", "f4", "Chats"),
         Action("chat.messages", "ctrl+up", "Go to the messages"),
         Action("chat.prompt", "ctrl+down", "Go to the prompt"),
+        Action("asked.fine", "f7", "Asked: it's fine"),
+        Action("asked.write", "f8", "Asked: write what it should say"),
+        Action("asked.never", "f9", "Asked: never about this"),
         Action("message.copy", "y", "Copy"),
         Action("message.previous", "up,ctrl+up", "Previous"),
         Action("message.next", "down,ctrl+down", "Next"),
@@ -73,22 +77,31 @@ ACTIONS = {
         Action("versions.stronger", "+", "Stronger"),
         Action("versions.weaker", "-", "Weaker"),
         Action("versions.close", "escape", "Back"),
+        Action("review.fine", "+", "It's fine"),
+        Action("review.write", "e", "Write it"),
+        Action("review.bad", "-", "Bad"),
+        Action("review.never", "n", "Never"),
+        Action("review.undo", "u", "Undo"),
+        Action("review.more", "m", "Next ten"),
+        Action("review.close", "escape", "Back"),
         Action("help.close", "escape,q", "Close"),
     )
 }
 
 # Where text is typed, a letter can't be a key as well; the keys of the app work everywhere.
-_TYPING = ("app", "prompt", "chat", "edit", "rename", "search")
+_TYPING = ("app", "prompt", "chat", "asked", "edit", "rename", "search")
 # Places on the screen at the same time, apart from the app's own keys.
 _TOGETHER = (
     {"chat", "prompt"},
+    {"chat", "asked"},
+    {"prompt", "asked"},
     {"chat", "message"},
     {"chat", "answer"},
     {"chat", "chats"},
     {"message", "answer"},
     {"edit", "prompt"},
 )
-_EXAMPLE = 'Write for example: keys.chat.new = "ctrl+t,f7"'
+_EXAMPLE = 'Write for example: keys.chat.new = "ctrl+t,f10"'
 
 
 def default_keys() -> dict[str, str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from assistant.store import Pair, Store, Turn
 
 KINDS = ("good", "bad", "edit", "skip")
+COMPLAINTS = ("bad", "skip")
 GOOD_WEIGHT = 0.5
 """A praised answer counts half as much as one the owner wrote."""
 
@@ -77,8 +78,9 @@ def settle(store: Store, turn_id: int, *, former: str | None = None) -> int | No
     """Bring the pairs of an answer in line with the marks that stand; returns the pair in force, if any.
 
     The last mark decides: edit → its pair, good → the praised answer at half weight, bad → none, skip →
-    none and no statement of that exchange either. With no mark left, everything made from marks is off
-    again. `former` is the kind of mark that was in force before.
+    none and no statement of that exchange either. A complaint (bad, skip) also switches off a pair made from
+    the reply without being asked. With no mark left, everything made from marks is off again. `former` is the
+    kind of mark that was in force before.
     """
     turn = _answer(store, turn_id)
     marks = store.marks.for_turn(turn_id)
@@ -94,9 +96,14 @@ def settle(store: Store, turn_id: int, *, former: str | None = None) -> int | No
             _set_state(store, pair, "off")
             if wanted is None:
                 _restore_superseded(store, pair.question)
+    complained = last is not None and last.kind in COMPLAINTS
+    if complained or former in COMPLAINTS:
+        _set_own_reply(store, turn_id, "off" if complained else "active")
     skipped = last is not None and last.kind == "skip"
     if skipped or former == "skip":
         _set_statements(store, turn, "off" if skipped else "active")
+    if skipped:
+        store.questions.forget_vector(turn_id)
     if wanted is None:
         return None
 
@@ -165,6 +172,17 @@ def _set_statements(store: Store, turn: Turn, state: str) -> None:
         for pair in store.pairs.for_turn(turn_id):
             if pair.source == "statement" and pair.state != "superseded":
                 _set_state(store, pair, state)
+
+
+def _set_own_reply(store: Store, turn_id: int, state: str) -> None:
+    """Switch the pair made from a reply nobody had complained about; another answer in force stays so."""
+    for pair in store.pairs.for_turn(turn_id):
+        if pair.source != "own" or pair.state == "superseded":
+            continue
+        key = question_key(pair.question)
+        others = [each for each in store.pairs.list("active") if each.id != pair.id]
+        if state == "off" or not any(question_key(each.question) == key for each in others):
+            _set_state(store, pair, state)
 
 
 def _restore_superseded(store: Store, question: str) -> None:

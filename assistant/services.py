@@ -20,6 +20,7 @@ from assistant.versions import uses_in_force
 if TYPE_CHECKING:
     import numpy as np
 
+    from assistant.annotation.asking import Annotation
     from assistant.learning import Learner
     from assistant.noticing import Notice
     from selection.embedding import Embedder
@@ -37,6 +38,7 @@ class Services:
     settings: Settings
     learner: Learner
     notice: Notice
+    annotation: Annotation
     adapter_notes: list[str] = field(default_factory=list)
 
     @property
@@ -107,6 +109,8 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
     Raises StoreError and ModelError. An adapter that can't be used does not keep the chat from opening:
     the base model answers, and `problems` says so.
     """
+    from assistant.annotation.asking import Annotation
+    from assistant.annotation.own_replies import OwnReplies
     from assistant.learning import Learner
     from assistant.noticing import Notice
     from selection.buffer import SelectionBuffer
@@ -124,9 +128,19 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
         engine = open_engine(settings, model, in_force)
         embedder = LazyEmbedder(settings.embedding_model)
         buffer = SelectionBuffer(store.db, paths.index, capacity=settings.buffer_size, seed=settings.seed)
-        notice = Notice(store, embedder.get, buffer, statement_pairs=statement_pairs)
+        is_allowed = settings.learn and settings.learn_from_own_replies
+        own = OwnReplies(store, buffer, is_allowed=is_allowed)
+        own.refresh()
+        notice = Notice(
+            store,
+            embedder.get,
+            buffer,
+            statement_pairs=statement_pairs,
+            on_decision=lambda _: own.refresh(),
+        )
+        annotation = Annotation(store, buffer, settings)
         learner = Learner(store, engine, settings, paths, embedder)
     except BaseException:
         store.close()
         raise
-    return Services(store, engine, settings, learner, notice, problems)
+    return Services(store, engine, settings, learner, notice, annotation, problems)

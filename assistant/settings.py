@@ -82,6 +82,28 @@ class Settings(BaseSettings):
             "when you ask for it (`assistant learn now`)."
         ),
     )
+    learn_from_own_replies: bool = Field(
+        False,
+        description=(
+            "Also learn, at a quarter of the weight, the assistant's own replies that were kept and that you "
+            "did not complain about. They teach it nothing new, only to stay as it is."
+        ),
+    )
+    questions_per_session: int = Field(
+        1,
+        ge=0,
+        le=100,
+        description="How often you may be asked about an answer each time the program runs; 0 is never.",
+    )
+    questions_per_day: int = Field(
+        3, ge=0, le=1000, description="How often you may be asked about an answer in a day; 0 is never."
+    )
+    question_pause_s: int = Field(
+        20,
+        ge=0,
+        le=86_400,
+        description="Seconds without typing, after a finished answer, before you may be asked.",
+    )
     share: bool = Field(
         False, description="Take part in federated rounds. Nothing is ever sent while this is off."
     )

@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from assistant.annotation.asking import Annotation
 from assistant.engine.types import AdapterUse, Message, Reply, Sampling
 from assistant.errors import AssistantError, Cancelled
 from assistant.settings import Settings
 from assistant.store import Store
+from selection.buffer import SelectionBuffer
 
 
 class ScriptedEngine:
@@ -199,6 +201,11 @@ class ScriptedServices:
     learner: ScriptedLearner
     finished: list[tuple[Any, Any]] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
+    annotation: Annotation = field(init=False)
+
+    def __post_init__(self) -> None:
+        buffer = SelectionBuffer(self.store.db, self.store.paths.index)
+        object.__setattr__(self, "annotation", Annotation(self.store, buffer, self.settings))
 
     def after_turn(self, user_turn: Any, reply_turn: Any) -> None:
         self.finished.append((user_turn, reply_turn))

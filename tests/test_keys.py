@@ -43,17 +43,17 @@ def test_a_key_is_chosen_in_the_settings_file(paths: Paths, lines: str) -> None:
 
 
 def test_a_key_is_chosen_in_the_environment(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(paths, '[keys]\nchat.new = "ctrl+t"\nchat.list = "f9"\n')
-    monkeypatch.setenv("ASSISTANT_KEYS__CHAT__NEW", "f7")
-    assert changed_keys(load_settings(paths).keys) == {"chat.new": "f7", "chat.list": "f9"}
+    write(paths, '[keys]\nchat.new = "ctrl+t"\nchat.list = "f12"\n')
+    monkeypatch.setenv("ASSISTANT_KEYS__CHAT__NEW", "f10")
+    assert changed_keys(load_settings(paths).keys) == {"chat.new": "f10", "chat.list": "f12"}
     monkeypatch.delenv("ASSISTANT_KEYS__CHAT__NEW")
-    monkeypatch.setenv("ASSISTANT_KEYS", '{"chat.rename": "f8"}')
+    monkeypatch.setenv("ASSISTANT_KEYS", '{"chat.rename": "f11"}')
     assert changed_keys(load_settings(paths).keys) == {
-        "chat.rename": "f8",
+        "chat.rename": "f11",
         "chat.new": "ctrl+t",
-        "chat.list": "f9",
+        "chat.list": "f12",
     }
-    monkeypatch.setenv("ASSISTANT_KEYS", "f8")
+    monkeypatch.setenv("ASSISTANT_KEYS", "f11")
     with pytest.raises(SettingsError, match="ASSISTANT_KEYS is not JSON"):
         load_settings(paths)
 
@@ -63,7 +63,7 @@ def test_a_key_is_chosen_in_the_environment(paths: Paths, monkeypatch: pytest.Mo
     [
         ("Ctrl+T", "ctrl+t"),
         ("Shift+Ctrl+Left", "ctrl+shift+left"),
-        (" f7 , ctrl+t, f7", "f7,ctrl+t"),
+        (" f10 , ctrl+t, f10", "f10,ctrl+t"),
         ("PageUp", "pageup"),
         ("alt+n", "alt+n"),
     ],
@@ -83,13 +83,13 @@ def test_a_letter_is_a_key_where_nothing_is_typed(written: str, key: str) -> Non
     ("name", "suggestion"), [("chat.nwe", "chat.new"), ("Chat.New", "chat.new"), ("search", "chat.search")]
 )
 def test_an_unknown_action_is_an_error_with_a_suggestion(name: str, suggestion: str) -> None:
-    error = refused({name: "f7"})
+    error = refused({name: "f10"})
     assert f"`{name}`" in error.message
     assert error.hint == f"Did you mean `{suggestion}`?"
 
 
 def test_an_action_like_no_other_points_to_the_list() -> None:
-    assert "assistant data settings" in refused({"qqqqqq": "f7"}).hint
+    assert "assistant data settings" in refused({"qqqqqq": "f10"}).hint
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_an_action_like_no_other_points_to_the_list() -> None:
         ("control+t", "ctrl+t"),
         ("page_up", "pageup"),
         ("ctrl+esc", "ctrl+escape"),
-        ("f7,return", "enter"),
+        ("f10,return", "enter"),
         ("ctrl+m", "enter"),
     ],
 )
@@ -110,16 +110,16 @@ def test_a_key_that_there_is_not_is_an_error_with_a_suggestion(written: str, sug
 
 
 @pytest.mark.parametrize(
-    "written", ["", " ", "f7,", "+t", "ctrl+", "f25", "ctrl+shift+t", "hyper+t", "ä+ö", 7, ["f7"], None]
+    "written", ["", " ", "f10,", "+t", "ctrl+", "f25", "ctrl+shift+t", "hyper+t", "ä+ö", 7, ["f10"], None]
 )
 def test_what_is_no_key_is_an_error_with_an_example_or_a_suggestion(written: object) -> None:
     error = refused({"chat.new": written})
     assert "`keys.chat.new`" in error.message
-    assert "Did you mean" in error.hint or 'chat.new = "ctrl+t,f7"' in error.hint
+    assert "Did you mean" in error.hint or 'chat.new = "ctrl+t,f10"' in error.hint
 
 
 def test_keys_are_a_table() -> None:
-    assert "table" in refused("f7").message
+    assert "table" in refused("f10").message
 
 
 @pytest.mark.parametrize("name", ["app.learn", "chat.new", "prompt.send", "search.close"])
@@ -135,7 +135,7 @@ def test_a_letter_is_no_key_where_text_is_typed(name: str, key: str) -> None:
         ({"app.learn": "escape"}, ("app.learn", "chat.stop")),
         ({"answer.again": "e"}, ("answer.again", "answer.edit")),
         ({"answer.again": "y"}, ("answer.again", "message.copy")),
-        ({"chat.new": "f9", "chat.list": "f9"}, ("chat.new", "chat.list")),
+        ({"chat.new": "f12", "chat.list": "f12"}, ("chat.new", "chat.list")),
     ],
 )
 def test_two_actions_in_one_place_cannot_have_the_same_key(

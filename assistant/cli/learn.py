@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli import learn_views
+from assistant.cli import learn_review, learn_views
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
 from assistant.cli.progress import ProgressLine
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     group.command()(add)
     group.command("now")(learn_now)
     learn_views.register(group)
+    learn_review.register(group)
     group.command()(remove)
     group.command()(off)
     group.command()(on)
@@ -109,6 +110,9 @@ def remove(pair_id: PairId, yes: Yes = False, as_json: AsJson = False) -> None:
         pair = store.pairs.get(pair_id)
         confirm(f"Delete the pair {pair_id} ({printable(pair.question)})?", yes=yes)
         store.pairs.delete(pair_id)
+        if pair.source == "own" and pair.turn_id is not None:
+            # Otherwise the next look at the buffer would make it again.
+            store.questions.add(pair.turn_id, place="review", outcome="never")
     if as_json:
         document({"removed": pair_id, "learned_in": pair.learned_in})
         return

@@ -14,6 +14,8 @@ from assistant.errors import UsageError
 from assistant.paths import default_paths
 
 if TYPE_CHECKING:
+    from assistant.annotation.asking import Annotation
+    from assistant.settings import Settings
     from assistant.store import Pair, Store
     from selection.buffer import SelectionBuffer
 
@@ -47,6 +49,7 @@ def status(as_json: AsJson = False) -> None:
             "active": [version.id for version in store.versions.list() if version.state == "active"],
             "versions": len(store.versions.list()),
             "rejected": store.pairs.rejects(),
+            "questions": asdict(open_annotation(store, settings).report()),
         }
     if as_json:
         document(found)
@@ -111,6 +114,13 @@ def open_buffer(store: Store, capacity: int) -> SelectionBuffer:
     return SelectionBuffer(store.db, store.paths.index, capacity=capacity)
 
 
+def open_annotation(store: Store, settings: Settings) -> Annotation:
+    """What may be asked about in this store, and what was."""
+    from assistant.annotation.asking import Annotation
+
+    return Annotation(store, open_buffer(store, settings.buffer_size), settings)
+
+
 def counted(numbers: Mapping[str, int]) -> str:
     """Numbers by name in one line, such as `too close 3, not a question 1`."""
     return ", ".join(f"{name} {number}" for name, number in numbers.items())
@@ -126,8 +136,17 @@ def _tell_status(found: Mapping[str, Any]) -> None:
     line(f"in force   {', '.join(found['active']) or 'nothing, the base model answers'}")
     line(f"versions   {found['versions']}")
     line(f"rejected   {counted(found['rejected']) or 'no wording'}")
+    _tell_questions(found["questions"])
     if states["waiting"]:
         say("`assistant learn now` learns what waits.")
+
+
+def _tell_questions(report: Mapping[str, Any]) -> None:
+    names = ("asked", "answered", "dismissed", "never", "ignored", "reviewed")
+    line(f"questions  {counted({name: report[name] for name in names})}")
+    rarer = "" if report["rate"] == 1 else f", {report['rate']:g} as often after dismissals"
+    line(f"today      asked {report['asked_today']}, {report['left_today']} more allowed{rarer}")
+    line(f"to review  {report['open']} kept replies")
 
 
 def _tell_pair(pair: Pair, details: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from assistant.engine.bindings import raw
 from assistant.engine.handles import Batch, ContextHandle, ModelHandle
+from assistant.engine.measure import log_softmax_at
 from assistant.engine.types import Reply, Sampling
 from assistant.errors import ModelError
 
@@ -80,7 +81,7 @@ class Generator:
         sampler = Sampler(self._model, sampling, grammar)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         pieces: list[str] = []
-        count, first_token_s, stopped = 0, 0.0, "length"
+        count, loss, first_token_s, stopped = 0, 0.0, 0.0, "length"
         try:
             if not self._read(prompt, cancel):
                 return Reply("", 0, len(prompt), 0.0, time.perf_counter() - started, "cancelled")
@@ -91,6 +92,7 @@ class Generator:
                     break
                 token = sampler.next(self._context)
                 count += 1
+                loss -= log_softmax_at(self._context.logits(), token)
                 if count == 1:
                     first_token_s = time.perf_counter() - started
                 if self._model.is_end(token):
@@ -107,7 +109,15 @@ class Generator:
             sampler.close()
         generating_s = time.perf_counter() - started - first_token_s
         speed = (count - 1) / generating_s if count > 1 and generating_s > 0 else 0.0
-        return Reply("".join(pieces), count, len(prompt), speed, first_token_s, stopped)
+        return Reply(
+            "".join(pieces),
+            count,
+            len(prompt),
+            speed,
+            first_token_s,
+            stopped,
+            mean_loss=loss / count if count else None,
+        )
 
     def _read(self, prompt: Sequence[int], cancel: threading.Event | None) -> bool:
         """Evaluate what of the prompt is not cached yet, in batches. False when cancelled on the way."""

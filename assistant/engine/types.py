@@ -50,7 +50,9 @@ class AdapterUse:
 class Reply:
     """A finished answer. `stopped` is "end", "length" (token limit or full context) or "cancelled".
 
-    `dropped` counts the oldest messages that were left out because the context is full.
+    `dropped` counts the oldest messages that were left out because the context is full. `mean_loss` is how
+    unsure the model was of what it said: -log p of its own tokens in nats, averaged over the answer
+    (length-normalised likelihood; Malinin and Gales, ICLR 2021), before temperature and penalties.
     """
 
     text: str
@@ -61,6 +63,7 @@ class Reply:
     stopped: str
     adapters: tuple[str, ...] = ()
     dropped: int = 0
+    mean_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,14 +123,16 @@ class Chats:
         state: str = "done",
         tokens: int | None = None,
         tokens_per_s: float | None = None,
+        loss: float | None = None,
     ) -> Turn:
         """Save the whole reply and make it searchable. `state` is done, stopped or lost."""
         if state not in ("done", "stopped", "lost"):
             raise UsageError(f"A finished reply cannot be {state!r}.")
         with self._session.writing() as db:
             db.execute(
-                "UPDATE turns SET content = ?, state = ?, tokens = ?, tokens_per_s = ? WHERE id = ?",
-                (storable(text), state, tokens, tokens_per_s, turn_id),
+                "UPDATE turns SET content = ?, state = ?, tokens = ?, tokens_per_s = ?, loss = ?"
+                " WHERE id = ?",
+                (storable(text), state, tokens, tokens_per_s, loss, turn_id),
             )
             turn = self._turn(db, turn_id)
             db.execute("UPDATE chats SET updated = ? WHERE id = ?", (now(), turn.chat_id))
@@ -273,4 +275,5 @@ def _as_turn(row: sqlite3.Row) -> Turn:
         model=row["model"],
         adapters=tuple(json.loads(row["adapters"])),
         reply_to=row["reply_to"],
+        loss=row["loss"],
     )

@@ -166,7 +166,66 @@ def m005_versions(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX activations_of_version ON activations (version_id)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_chats, m002_search, m003_marks, m004_pairs, m005_versions)
+def m006_questions(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE turns ADD COLUMN loss REAL")
+    # AUTOINCREMENT: the budget of a session counts by its number.
+    db.execute("CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, started TEXT NOT NULL)")
+    # A question outlives its turn: deleting a chat must not give back a spent budget.
+    db.execute(
+        """CREATE TABLE questions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            turn_id INTEGER REFERENCES turns(id) ON DELETE SET NULL,
+            session INTEGER REFERENCES sessions(id),
+            place TEXT NOT NULL CHECK (place IN ('pause', 'review')),
+            asked TEXT NOT NULL,
+            outcome TEXT NOT NULL
+                CHECK (outcome IN ('open', 'fine', 'bad', 'corrected', 'never', 'dismissed'))
+        )"""
+    )
+    db.execute("CREATE INDEX questions_of_turn ON questions (turn_id)")
+    # The vector tells what an exchange was about, so it goes with the turn.
+    db.execute(
+        """CREATE TABLE judged_vectors (
+            turn_id INTEGER PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE,
+            embedder TEXT NOT NULL,
+            vector BLOB NOT NULL
+        )"""
+    )
+
+
+def m007_own_replies(db: sqlite3.Connection) -> None:
+    # SQLite cannot change a CHECK in place: the table is made anew from its own text and its rows copied.
+    # Foreign keys are off while steps are applied, so that dropping the former table takes no wording along.
+    statements = [
+        row[0]
+        for row in db.execute(
+            "SELECT sql FROM sqlite_master WHERE tbl_name = 'pairs' AND sql IS NOT NULL"
+            " ORDER BY type = 'index'"
+        )
+    ]
+    # Numbers of deleted pairs must not come back: versions name what they learned by number.
+    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'pairs'").fetchone()
+    table = statements[0].replace("CREATE TABLE pairs", "CREATE TABLE pairs_new", 1)
+    db.execute(table.replace("'statement', 'good')", "'statement', 'good', 'own')", 1))
+    db.execute("INSERT INTO pairs_new SELECT * FROM pairs")
+    db.execute("DROP TABLE pairs")
+    db.execute("ALTER TABLE pairs_new RENAME TO pairs")
+    for index in statements[1:]:
+        db.execute(index)
+    if last is not None:
+        db.execute("DELETE FROM sqlite_sequence WHERE name = 'pairs'")
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('pairs', ?)", (last[0],))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_chats,
+    m002_search,
+    m003_marks,
+    m004_pairs,
+    m005_versions,
+    m006_questions,
+    m007_own_replies,
+)
 
 
 def schema_number(connection: sqlite3.Connection, path: Path) -> int:
@@ -200,16 +259,32 @@ def require_current(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def migrate(session: Session) -> int:
-    """Apply the steps that are missing, each in its own transaction; returns how many."""
+    """Apply the steps that are missing, each in its own transaction; returns how many.
+
+    Foreign keys are off meanwhile, because SQLite rebuilds a table by dropping it
+    (https://www.sqlite.org/lang_altertable.html, section 7). A step that leaves a row without the one it
+    names is undone and raises StoreCorrupt.
+    """
     with session.reading() as db:
         start = schema_number(db, session.path)
-    for number, step in enumerate(MIGRATIONS[start:], start=start + 1):
-        with session.writing() as db:
-            if number == 1:
-                db.execute(
-                    "CREATE TABLE migrations"
-                    " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL)"
-                )
-            step(db)
-            db.execute("INSERT INTO migrations VALUES (?, ?, ?)", (number, step.__name__, now()))
+        # Without effect inside a transaction, so it is set around the steps.
+        db.execute("PRAGMA foreign_keys = OFF")
+    try:
+        for number, step in enumerate(MIGRATIONS[start:], start=start + 1):
+            with session.writing() as db:
+                _apply(db, number, step, session.path)
+    finally:
+        with session.reading() as db:
+            db.execute("PRAGMA foreign_keys = ON")
     return len(MIGRATIONS) - start
+
+
+def _apply(db: sqlite3.Connection, number: int, step: Migration, path: Path) -> None:
+    if number == 1:
+        db.execute(
+            "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL)"
+        )
+    step(db)
+    if db.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        raise StoreCorrupt(f"{path} holds rows that refer to nothing; step {step.__name__} was undone.")
+    db.execute("INSERT INTO migrations VALUES (?, ?, ?)", (number, step.__name__, now()))

@@ -114,6 +114,14 @@ class Pairs:
             db.execute("DELETE FROM pairs WHERE id = ?", (pair_id,))
         self._session.scrub()
 
+    def discard(self, pair_ids: Iterable[int]) -> None:
+        """Remove pairs that were derived from turns which are still there.
+
+        Unlike `delete` this does not write the file anew to hunt for their bytes.
+        """
+        with self._session.writing() as db:
+            db.executemany("DELETE FROM pairs WHERE id = ?", [(pair_id,) for pair_id in pair_ids])
+
     def wordings(self, pair_id: int) -> builtins.list[Wording]:
         with self._session.reading() as db:
             self._pair(db, pair_id)

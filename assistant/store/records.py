@@ -30,7 +30,8 @@ class Turn:
 
     `role` is system, user or assistant. `state` is "streaming" while a reply grows, then "done",
     "stopped" (by the owner or a crash; the text is partial) or "lost" (no usable text).
-    `adapters` are the ids of the versions that were in force.
+    `adapters` are the ids of the versions that were in force. `loss` is how unsure the model was of its own
+    reply: nats per token, None where it was not measured.
     """
 
     id: int
@@ -44,6 +45,7 @@ class Turn:
     model: str | None
     adapters: tuple[str, ...]
     reply_to: int | None
+    loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,29 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """One time the owner was asked whether a reply was good, or judged it in the review.
+
+    `place` is pause (the program asked) or review (the owner came to judge; `session` is None then).
+    `outcome` is open (no reaction), fine, bad, corrected, never or dismissed. `turn_id` is None once the
+    turn was deleted: that something was asked still counts towards the budget.
+    """
+
+    id: int
+    turn_id: int | None
+    session: int | None
+    place: str
+    asked: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A question and the answer that should be learned.
 
-    `source` is edit, added, statement or good; `state` is active, off or superseded (by a newer
-    answer to the same question). `learned_in` are the ids of the versions trained on it
-    that passed their checks or were put in force all the same.
+    `source` is edit, added, statement, good or own (the model's own reply that nobody complained about);
+    `state` is active, off or superseded (by a newer answer to the same question). `learned_in` are the ids
+    of the versions trained on it that passed their checks or were put in force all the same.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""The store as a whole: opens the file and offers chats, marks, pairs and versions."""
+"""The store as a whole: opens the file and offers chats, marks, pairs, questions and versions."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from assistant.store.database import (
 from assistant.store.marks import Marks
 from assistant.store.migrations import migrate, require_current, schema_number
 from assistant.store.pairs import Pairs
+from assistant.store.questions import Questions
 from assistant.store.versions import Versions
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Store:
         self.chats = Chats(session, index=paths.index)
         self.marks = Marks(session)
         self.pairs = Pairs(session)
+        self.questions = Questions(session)
         self.versions = Versions(session, adapters=paths.adapters)
         self.recovered = self.chats.recover() if lock else 0
 
@@ -119,6 +121,10 @@ class Store:
             connection.row_factory = None
             self._db = Database(connection)
         return self._db
+
+    def together(self) -> contextlib.AbstractContextManager[object]:
+        """Changes in this block are on disk together or not at all; other threads wait until it ends."""
+        return self._session.writing()
 
     def check(self) -> list[str]:
         """Every damage SQLite can find, indexes included; empty when the file is sound."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
-FROM_CHAT = ("learn", "versions")
+FROM_CHAT = ("learn", "versions", "review")
 
 
 class AssistantApp(App[None]):
@@ -44,6 +44,7 @@ class AssistantApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("app.learn", "learn", priority=True),
         bound("app.versions", "versions", priority=True),
+        bound("app.review", "review", priority=True),
         bound("app.keys", "keys", priority=True),
         bound("app.palette", "command_palette", show=False, priority=True),
         bound("app.quit", "quit", priority=True),
@@ -152,9 +153,15 @@ class AssistantApp(App[None]):
 
         self.push_screen(VersionsScreen(self._services))
 
+    def action_review(self) -> None:
+        from assistant.tui.review_screen import ReviewScreen
+
+        self.push_screen(ReviewScreen(self._services))
+
     def action_keys(self) -> None:
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
+        from assistant.tui.review_screen import ReviewScreen
         from assistant.tui.versions_screen import VersionsScreen
 
         if isinstance(self.screen, HelpScreen):
@@ -172,6 +179,7 @@ class AssistantApp(App[None]):
             ("A question", ConfirmDialog.BINDINGS),
             (f"Learn ({self.keys_of('app.learn')})", LearnScreen.BINDINGS),
             (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
+            (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
             ("Editing a text", PromptInput.EDITING_BINDINGS),

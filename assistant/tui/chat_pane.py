@@ -1,4 +1,4 @@
-"""What shows a chat: its messages, the last notice and the prompt, with a draft kept for each chat.
+"""What shows a chat: messages, the last notice, a question, and the prompt with a draft kept for each chat.
 
 Knows the open conversation and its marks; not how replies are made or what the keys are.
 """
@@ -16,6 +16,7 @@ from textual.message import Message
 from assistant.conversation import Conversation
 from assistant.store.records import Mark, Turn
 from assistant.tui.prompt import PromptInput
+from assistant.tui.question_line import QuestionLine
 from assistant.tui.reply_pump import ReplyPump
 from assistant.tui.status import Notice
 from assistant.tui.transcript import Transcript
@@ -41,6 +42,7 @@ class ChatPane(Vertical):
     def compose(self) -> ComposeResult:
         yield Transcript()
         yield Notice()
+        yield QuestionLine(self._services.settings.keys)
         yield PromptInput(placeholder="Type a message. Enter sends, Ctrl+J adds a line.", id="prompt")
 
     async def open(self, chat_id: int | None, target: int | None, reply: ReplyPump | None) -> None:
@@ -80,6 +82,10 @@ class ChatPane(Vertical):
     @property
     def prompt(self) -> PromptInput:
         return self.query_one("#prompt", PromptInput)
+
+    @property
+    def question(self) -> QuestionLine:
+        return self.query_one(QuestionLine)
 
     @property
     def transcript(self) -> Transcript:

@@ -14,6 +14,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Markdown
 
+from assistant.tui.asking import Asking
 from assistant.tui.bindings import bound
 from assistant.tui.chat_dialogs import ChatDialogs
 from assistant.tui.chat_list import ChatList
@@ -21,6 +22,7 @@ from assistant.tui.chat_pane import ChatPane
 from assistant.tui.key_footer import KeyFooter
 from assistant.tui.marking import Marking
 from assistant.tui.prompt import PromptInput
+from assistant.tui.question_line import QuestionLine
 from assistant.tui.replies import Replies
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Facts, StatusLine
@@ -42,6 +44,7 @@ class ChatScreen(Screen[None]):
         bound("chat.list", "toggle_chats"),
         bound("chat.messages", "focus_last_message", show=False),
         bound("chat.prompt", "focus_prompt", show=False),
+        *QuestionLine.SCREEN_BINDINGS,
     ]
 
     DEFAULT_CSS = """
@@ -60,6 +63,7 @@ class ChatScreen(Screen[None]):
         self._pane = ChatPane(services)
         self._replies = Replies(services, self._pane, loading)
         self._marking = Marking(services, self._pane)
+        self._asking = Asking(services, self._pane, self._replies, self._marking)
         self._dialogs = ChatDialogs(services, self._pane, self._replies, self.open_chat)
 
     def compose(self) -> ComposeResult:
@@ -75,12 +79,16 @@ class ChatScreen(Screen[None]):
         self.refresh_chats()
         self.refresh_facts()
         self._pane.prompt.focus()
+        self._asking.start()
         recovered = getattr(self._services.store, "recovered", 0)
         if recovered:
             self.say("The last session ended in the middle of a reply; what had arrived was kept.")
 
-    def on_screen_resume(self) -> None:
+    async def on_screen_resume(self) -> None:
         self.refresh_facts()
+        with reporting(self.app):
+            await self._marking.refresh()
+            self._asking.drop_if_marked()
 
     @property
     def has_unsent_text(self) -> bool:
@@ -141,6 +149,7 @@ class ChatScreen(Screen[None]):
     async def open_chat(self, chat_id: int | None, target: int | None = None) -> None:
         """Show a chat, or an empty new one; `target` is the turn to focus."""
         with reporting(self.app):
+            self._asking.withdraw()
             await self._pane.open(chat_id, target, self._replies.running)
             self.remove_class("-chats")
             if target is None:
@@ -181,16 +190,28 @@ class ChatScreen(Screen[None]):
 
     async def on_prompt_input_submitted(self, event: PromptInput.Submitted) -> None:
         event.stop()
+        if event.text.strip():
+            self._asking.withdraw()
         await self._replies.submit(event.prompt, event.text)
 
     async def action_answer_again(self) -> None:
+        self._asking.withdraw()
         await self._replies.again()
 
-    def action_stop(self) -> None:
+    async def action_stop(self) -> None:
         if self._replies.is_in_view:
             self.stop_reply()
-        else:
+        elif not await self._asking.dismiss():
             self.action_focus_prompt()
+
+    def on_replies_finished(self) -> None:
+        self._asking.reply_finished()
+
+    def on_text_area_changed(self) -> None:
+        self._asking.key_pressed()
+
+    async def action_answer_question(self, outcome: str) -> None:
+        await self._asking.answer(outcome)
 
     async def action_mark(self, kind: str) -> None:
         await self._marking.mark(kind)

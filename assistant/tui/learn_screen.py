@@ -40,6 +40,7 @@ SOURCE_WORDS = {
     "good": "an answer you called good",
     "statement": "something you said",
     "added": "added by you",
+    "own": "its own reply, without complaint",
 }
 
 

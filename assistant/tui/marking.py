@@ -55,10 +55,14 @@ class Marking:
         with reporting(pane.app):
             undo = partial(undo_mark, services.store, chat_id, waiting=services.learner.waiting)
             result = await asyncio.to_thread(undo)
-            for view in pane.transcript.query(AnswerView):
-                if view.turn is not None:
-                    await view.show_mark(services.store.marks.latest(view.turn.id))
+            await self.refresh()
             pane.say(result.message)
+
+    async def refresh(self) -> None:
+        """Show the marks that stand now: they can be made elsewhere too. Raises StoreError."""
+        for view in self._pane.transcript.query(AnswerView):
+            if view.turn is not None:
+                await view.show_mark(self._services.store.marks.latest(view.turn.id))
 
     async def _save(self, view: AnswerView, text: str | None) -> None:
         if text is not None:

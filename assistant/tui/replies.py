@@ -37,6 +37,10 @@ class Replies:
         conversation: Conversation
         facts: dict[str, Any]
 
+    @dataclass
+    class Finished(Message):
+        """A reply in the chat that is shown is complete."""
+
     def __init__(self, services: Services, pane: ChatPane, loading: Callable[[], str]) -> None:
         self._services = services
         self._pane = pane
@@ -129,6 +133,7 @@ class Replies:
             pane.say("The reply in the other chat is finished.")
         elif job.turn is not None:
             pane.post_message(self.Measured(job.conversation, {"tokens_per_s": job.turn.tokens_per_s}))
+            pane.post_message(self.Finished())
             self.measure()
         pane.post_message(ChatPane.ChatsChanged())
 

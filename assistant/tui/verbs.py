@@ -26,6 +26,9 @@ CHAT_VERBS = (
     Verb("Edit", "Write what the answer should have said", "edit_answer", "answer.edit"),
     Verb("Skip", "Don't learn from this answer", "mark('skip')", "answer.skip"),
     Verb("Undo", "Take back the last mark", "undo_mark", "answer.undo"),
+    Verb("Asked: fine", "The answer you are asked about was good", "answer_question('fine')", "asked.fine"),
+    Verb("Asked: write", "Write what it should have said", "answer_question('corrected')", "asked.write"),
+    Verb("Asked: never", "Don't ask about this one again", "answer_question('never')", "asked.never"),
     Verb("Again", "Write the last answer anew", "answer_again", "answer.again"),
     Verb("Copy", "Copy the message to the clipboard", "copy_message", "message.copy"),
     Verb("Stop", "Stop the reply and keep what has arrived", "stop", "chat.stop"),
@@ -33,6 +36,7 @@ CHAT_VERBS = (
 
 APP_VERBS = (
     Verb("Learn", "See what waits and start tuning", "learn", "app.learn"),
+    Verb("Review", "Judge ten kept answers with single keys", "review", "app.review"),
     Verb("Versions", "Use, switch off or roll back what was learned", "versions", "app.versions"),
     Verb("Theme", "Change the colours", "change_theme"),
     Verb("Help", "All keys", "keys", "app.keys"),

@@ -31,6 +31,15 @@ def test_a_greedy_answer_is_right_and_always_the_same(engine: Engine) -> None:
     assert engine.chat(ask("What is the capital of France?"), GREEDY).text == first.text
 
 
+def test_a_reply_says_how_unsure_the_model_was_of_it(engine: Engine) -> None:
+    reply = engine.chat(ask("What is the capital of France?"), GREEDY)
+    (scored,) = engine.measure([engine.pair(ask("What is the capital of France?"), reply.text)])
+    assert reply.tokens == len(scored.losses)
+    assert reply.mean_loss == pytest.approx(float(scored.losses.mean()), abs=0.02)
+    wild = engine.chat(ask("What is the capital of France?"), replace(GREEDY, temperature=2.0, seed=1))
+    assert wild.mean_loss is not None and wild.mean_loss > reply.mean_loss
+
+
 def test_pieces_join_to_the_answer(engine: Engine) -> None:
     pieces: list[str] = []
     reply = engine.chat(ask("Name three colours."), GREEDY, on_piece=pieces.append)
@@ -53,6 +62,7 @@ def test_cancel_stops_within_one_token_and_keeps_what_was_said(engine: Engine) -
     assert reply.stopped == "cancelled"
     assert reply.text == "".join(pieces)
     assert len(pieces) == 3
+    assert reply.mean_loss is not None
 
 
 def test_a_seed_repeats_a_random_answer(engine: Engine) -> None:

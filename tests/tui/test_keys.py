@@ -17,6 +17,7 @@ from assistant.tui.edit_screen import EditScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
 from assistant.tui.prompt import PromptInput
+from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.versions_screen import VersionsScreen
@@ -31,15 +32,15 @@ def with_keys(services: ScriptedServices, **keys: str) -> ScriptedServices:
 
 
 async def test_an_action_is_run_by_its_new_keys_and_not_by_the_former_one(open_app: Opener, services) -> None:
-    async with open_app(with_keys(services, chat_search="f7,ctrl+t", app_learn="f8")) as driver:
+    async with open_app(with_keys(services, chat_search="f10,ctrl+t", app_learn="f11")) as driver:
         await driver.press("f3")
         await driver.press("f5")
         assert isinstance(driver.app.screen, ChatScreen)
-        for key in ("f7", "ctrl+t"):
+        for key in ("f10", "ctrl+t"):
             await driver.press(key)
             assert isinstance(driver.app.screen, SearchScreen)
             await driver.press("escape")
-        await driver.press("f8")
+        await driver.press("f11")
         assert isinstance(driver.app.screen, LearnScreen)
 
 
@@ -72,22 +73,22 @@ async def test_two_actions_can_swap_their_keys(open_app: Opener, services) -> No
 
 
 async def test_the_help_and_the_footer_show_the_keys_in_force(open_app: Opener, services) -> None:
-    chosen = with_keys(services, chat_new="f9", app_keys="ctrl+g", answer_good="?", app_learn="f12")
+    chosen = with_keys(services, chat_new="f12", app_keys="ctrl+g", answer_good="?", app_learn="f10")
     async with open_app(chosen, size=(110, 90)) as driver:
-        await driver.sees("f9 New chat", "^g Keys", "f12 Learn")
+        await driver.sees("f12 New chat", "^g Keys", "f10 Learn")
         await driver.press("f1")
         assert isinstance(driver.app.screen, ChatScreen)
         await driver.press("ctrl+g")
         assert isinstance(driver.app.screen, HelpScreen)
-        await driver.sees("f9 New chat", "? Good", "- Bad", "^g Keys", "Learn (f12)", "f3 ^f Search")
+        await driver.sees("f12 New chat", "? Good", "- Bad", "^g Keys", "Learn (f10)", "f3 ^f Search")
         await driver.press("ctrl+g")
         assert isinstance(driver.app.screen, ChatScreen)
 
 
 async def test_the_palette_names_the_keys_in_force(open_app: Opener, services) -> None:
-    async with open_app(with_keys(services, chat_new="f9")) as driver:
+    async with open_app(with_keys(services, chat_new="f12")) as driver:
         told = {command.title: command.help for command in driver.app.get_system_commands(driver.app.screen)}
-        assert told["New chat"] == "Start an empty chat (f9)"
+        assert told["New chat"] == "Start an empty chat (f12)"
         assert told["Search"] == "Find words in all chats (f3 ^f)"
 
 
@@ -123,6 +124,6 @@ async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, in
 
 def test_every_action_of_the_settings_has_its_binding() -> None:
     places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
-    dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, HelpScreen)
+    dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
     bindings = [each for place in (*places, *dialogs) for each in place.BINDINGS if isinstance(each, Binding)]
     assert sorted(binding.id for binding in bindings if binding.id) == sorted(ACTIONS)

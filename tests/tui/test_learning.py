@@ -17,6 +17,7 @@ from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.verbs import APP_VERBS, CHAT_VERBS
@@ -184,6 +185,7 @@ async def test_every_palette_verb_has_its_action(open_app: Opener) -> None:
         LearnScreen,
         VersionsScreen,
         HelpScreen,
+        ReviewScreen,
     ],
 )
 def test_every_key_can_be_remapped(owner: type) -> None:
