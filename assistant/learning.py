@@ -20,6 +20,7 @@ from assistant.errors import Cancelled, UsageError
 from assistant.gate import Verdict, first_word, judge
 from assistant.guard_answers import ANSWER_TOKENS, CHECK_TOKENS, GuardAnswers
 from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_memory_bytes
+from assistant.memory import give_back
 from assistant.methods import METHODS, Tuned
 from assistant.models import model_sha256
 from assistant.paths import Paths
@@ -54,12 +55,15 @@ class Learner:
         settings: Settings,
         paths: Paths,
         embed: Callable[[Sequence[str]], np.ndarray],
+        release: Callable[[], None] = give_back,
     ) -> None:
+        """`embed` maps texts to unit vectors; `release` frees what it holds once the lessons are made."""
         self._store = store
         self._engine = engine
         self._settings = settings
         self._paths = paths
         self._embed = embed
+        self._release = release
         self.versions = VersionControl(store, engine, paths)
         self._busy = threading.Lock()
 
@@ -124,6 +128,7 @@ class Learner:
             curriculum = build_curriculum(
                 facts, embed=self._embed, rng=rng, general_prompts_used=METHODS[method].general_prompts
             )
+        self._release()
         with watch.stage("guards"):
             on_progress(Progress("features", 0.25, "what the model says by itself to general prompts"))
             guards = GuardAnswers(self._paths.home, self._base(), self._settings.system_prompt)
@@ -136,8 +141,11 @@ class Learner:
         with watch.stage("features"):
             tell = _reporter(on_progress, "features", 0.27, 0.40, cancel)
             data = self._read(method, curriculum, general, tell)
+        give_back()
         with watch.stage("tune"):
             tuned = self._tune(method, data, _reporter(on_progress, "tune", 0.40, 0.88, cancel))
+        del data
+        give_back()
         draft = _Draft(self._version(method, chosen), curriculum, tuned)
         path = self._paths.adapters / draft.version.path
         try:

@@ -174,8 +174,6 @@ class Notice:
                 # The chat was deleted by another hand since the check above.
                 self._buffer.forget([exchange.reply.id])
                 return
-        if self._jobs.empty():
-            self._save_index()
         if self._on_decision is not None:
             self._on_decision(decision)
 

@@ -34,6 +34,11 @@ class Paths:
         return self.home / "buffer.faiss"
 
     @property
+    def lexicons(self) -> Path:
+        """The owner's word lists, if they made any; the folder is theirs to create."""
+        return self.home / "lexicons"
+
+    @property
     def models(self) -> Path:
         return self.home / "models"
 
@@ -49,7 +54,7 @@ class Paths:
         return self
 
     def as_dict(self) -> dict[str, str]:
-        names = ("home", "database", "settings", "adapters", "index", "models", "log")
+        names = ("home", "database", "settings", "adapters", "index", "lexicons", "models", "log")
         return {name: str(getattr(self, name)) for name in names}
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from assistant.engine.engine import Engine
 from assistant.engine.types import AdapterUse
+from assistant.memory import give_back
 from assistant.models import chosen_model, model_sha256
 from assistant.paths import Paths
+from assistant.selecting import open_buffer
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store.records import Turn
@@ -65,7 +67,7 @@ class Services:
 
 
 class LazyEmbedder:
-    """The embedding model, loaded by whoever needs it first; at most once."""
+    """The embedding model, loaded by whoever needs it first; one at a time."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -82,6 +84,12 @@ class LazyEmbedder:
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         return self.get().encode(texts)
+
+    def release(self) -> None:
+        """Free it; whoever needs it next loads it again."""
+        with self._lock:
+            self._embedder = None
+        give_back()
 
 
 def open_engine(
@@ -106,14 +114,13 @@ def open_engine(
 def open_services(paths: Paths, settings: Settings, model: Path | None = None) -> Services:
     """Open everything for a chat; the model is loaded by whoever needs it first.
 
-    Raises StoreError and ModelError. An adapter that can't be used does not keep the chat from opening:
-    the base model answers, and `problems` says so.
+    Raises StoreError, SettingsError and ModelError. An adapter that can't be used does not keep the chat from
+    opening: the base model answers, and `problems` says so.
     """
     from assistant.annotation.asking import Annotation
     from assistant.annotation.own_replies import OwnReplies
     from assistant.learning import Learner
     from assistant.noticing import Notice
-    from selection.buffer import SelectionBuffer
     from synthesis.statements import statement_pairs
 
     store = Store.open(paths)
@@ -127,7 +134,7 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
     try:
         engine = open_engine(settings, model, in_force)
         embedder = LazyEmbedder(settings.embedding_model)
-        buffer = SelectionBuffer(store.db, paths.index, capacity=settings.buffer_size, seed=settings.seed)
+        buffer = open_buffer(store, settings)
         is_allowed = settings.learn and settings.learn_from_own_replies
         own = OwnReplies(store, buffer, is_allowed=is_allowed)
         own.refresh()
@@ -139,7 +146,7 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
             on_decision=lambda _: own.refresh(),
         )
         annotation = Annotation(store, buffer, settings)
-        learner = Learner(store, engine, settings, paths, embedder)
+        learner = Learner(store, engine, settings, paths, embedder, release=embedder.release)
     except BaseException:
         store.close()
         raise

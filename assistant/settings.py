@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     buffer_size: int = Field(
         128, ge=1, le=100_000, description="How many chosen turns are kept at hand for learning."
     )
+    selection_policy: Literal["dac24", "eoe", "dss", "idd", "random", "fifo", "k-center", "diverse"] = Field(
+        "dac24", description="Which turns are kept when all places are taken; see docs/selection.md."
+    )
     embedding_model: str = Field(
         "",
         description="Folder of a sentence-transformers model; empty uses the MiniLM that is installed along.",

@@ -54,6 +54,10 @@ class Embedder(Protocol):
         """Both of the above in a single pass."""
         ...
 
+    def embed_many(self, texts: Sequence[str]) -> list[Embedded]:
+        """The same for many texts at once, which is faster; rounding may differ in the last digits."""
+        ...
+
 
 class SentenceEmbedder:
     """A sentence-transformers model on the CPU; calls from several threads are served one after the other."""
@@ -87,9 +91,17 @@ class SentenceEmbedder:
         return self.embed(text).tokens
 
     def embed(self, text: str) -> Embedded:
+        return self.embed_many([text])[0]
+
+    def embed_many(self, texts: Sequence[str]) -> list[Embedded]:
+        if not texts:
+            return []
         with self._lock, _torch_threads(self._threads):
             # output_value=None is the only form that gives tokens and sentence from the same forward pass.
-            output = self._model.encode([text], output_value=None, show_progress_bar=False)[0]
+            outputs = self._model.encode(list(texts), output_value=None, show_progress_bar=False)
+        return [self._embedded(output) for output in outputs]
+
+    def _embedded(self, output: Any) -> Embedded:
         sentence = output["sentence_embedding"].numpy().astype(np.float32)
         ids = output["input_ids"].numpy()
         real = output["attention_mask"].numpy().astype(bool) & ~np.isin(ids, self._marks)

@@ -65,9 +65,8 @@ def save(path: Path, index: Any, built_from: bytes) -> None:
     payload = faiss.serialize_index(index).tobytes()
     draft = _draft(path)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        # Not forced to the disk: a file that a power cut left half written does not fit its header.
         file.write(_MAGIC + built_from + hashlib.sha256(payload).digest() + payload)
-        file.flush()
-        os.fsync(file.fileno())
     draft.replace(path)
 
 

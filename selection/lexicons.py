@@ -1,31 +1,26 @@
 """Topic word lists and counting how often a text touches each. Knows words; knows no embeddings, no buffer.
 
-A list is a UTF-8 text file `<name>.txt`. Lines that start with `#` are comments; of these `# domain: ...`
-gives the topic's name (else the file's name is used). `# language:` and `# licence:` are for readers. All
-other lines hold words separated by white space, lower case, one word each (no phrases), in their base form:
-plurals, -ing, -ed and possessive forms of a text's words are recognised. List irregular forms ("children",
-"bought") yourself.
-
-The bundled lists live in the folder `lexicons` beside this file. People add a folder of their own; a file
-there with the name of a bundled one takes its place.
+The format of a list is described in docs/lexicons.md. The bundled lists live in the folder `lexicons` beside
+this file. People add a folder of their own; a file there with the name of a bundled one takes its place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_DOMAIN = re.compile(r"#\s*domain:\s*(\S.*)", re.IGNORECASE)
+_DOMAIN = re.compile(r"#\s*domain:(.*)", re.IGNORECASE)
 _SHORTEST_STEM = 3
 
 
 class LexiconError(ValueError):
-    """A word list cannot be read or holds no words; the message names the file."""
+    """A word list cannot be used; the message names the file and, where there is one, the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +28,14 @@ class Lexicons:
     """Words of each topic, in a fixed order (by file name), so that ties fall the same way everywhere."""
 
     words: Mapping[str, frozenset[str]]
+    _topics: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        topics: dict[str, tuple[str, ...]] = {}
+        for domain, vocabulary in self.words.items():
+            for word in vocabulary:
+                topics[word] = (*topics.get(word, ()), domain)
+        object.__setattr__(self, "_topics", topics)
 
     def count(self, text: str) -> tuple[dict[str, int], int]:
         """Occurrences of each topic's words in the text, zeros included, and the text's number of words."""
@@ -40,10 +43,9 @@ class Lexicons:
         total = 0
         for match in _WORD.finditer(text.casefold()):
             total += 1
-            forms = base_forms(match.group())
-            for domain, vocabulary in self.words.items():
-                if not vocabulary.isdisjoint(forms):
-                    hits[domain] += 1
+            touched = {domain for form in base_forms(match.group()) for domain in self._topics.get(form, ())}
+            for domain in touched:
+                hits[domain] += 1
         return hits, total
 
 
@@ -51,18 +53,30 @@ def load_lexicons(folder: Path | None = None) -> Lexicons:
     """The bundled lists, extended and overridden by the `*.txt` files of a folder.
 
     Raises:
-        LexiconError: the folder does not exist, or a file is not UTF-8 or holds no words.
+        LexiconError: the folder does not exist, or a file is not UTF-8, holds no words, holds something that
+            can never match, or names a topic that another file has.
     """
     sources = _lists_in(files(__package__) / "lexicons")
     if folder is not None:
         if not folder.is_dir():
-            raise LexiconError(f"The folder of word lists does not exist: {folder}")
+            raise LexiconError(f"The folder of word lists does not exist: {folder}.")
         sources.update(_lists_in(folder))
     if not sources:
         raise LexiconError("The bundled word lists are missing from the installation.")
-    return Lexicons(dict(_read(sources[name]) for name in sorted(sources)))
+    words: dict[str, frozenset[str]] = {}
+    owners: dict[str, Traversable] = {}
+    for name in sorted(sources):
+        domain, vocabulary = _read(sources[name])
+        if domain in words:
+            raise LexiconError(
+                f"{sources[name]} has the topic “{domain}”, and so has {owners[domain].name}; "
+                f"a list that takes another's place must have its file name."
+            )
+        words[domain], owners[domain] = vocabulary, sources[name]
+    return Lexicons(words)
 
 
+@lru_cache(maxsize=1 << 14)  # people use the same few thousand words over and over
 def base_forms(word: str) -> frozenset[str]:
     """The word and what it may be an English inflection of: "dogs" gives "dog", "stopping" gives "stop".
 
@@ -92,18 +106,38 @@ def _lists_in(folder: Traversable) -> dict[str, Traversable]:
 
 
 def _read(source: Traversable) -> tuple[str, frozenset[str]]:
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LexiconError(f"The word list {source.name} cannot be read as UTF-8 text.") from error
-    domain = next((found.group(1).strip() for line in lines if (found := _DOMAIN.match(line))), "")
-    words = frozenset(_words(lines))
+    """The topic and the words of one file."""
+    domain = ""
+    words: set[str] = set()
+    for number, line in enumerate(_lines(source), start=1):
+        if line.lstrip().startswith("#"):
+            if found := _DOMAIN.match(line.strip()):
+                if domain or not found.group(1).strip():
+                    raise LexiconError(f"{source}, line {number}: one “# domain:” with a name is allowed.")
+                domain = found.group(1).strip()
+            continue
+        for word in line.casefold().split():
+            if not _WORD.fullmatch(word) or word not in base_forms(word):
+                raise LexiconError(
+                    f"{source}, line {number}: “{word}” can never match, because texts are split into words "
+                    "of letters, without ’s."
+                )
+            words.add(word)
     if not words:
-        raise LexiconError(f"The word list {source.name} holds no words.")
-    return domain or source.name.removesuffix(".txt"), words
+        raise LexiconError(f"{source} holds no words.")
+    return domain or source.name.removesuffix(".txt"), frozenset(words)
 
 
-def _words(lines: Iterable[str]) -> Iterable[str]:
-    for line in lines:
-        if not line.lstrip().startswith("#"):
-            yield from line.casefold().split()
+def _lines(source: Traversable) -> list[str]:
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise LexiconError(f"{source} cannot be read: {error.strerror}.") from error
+    # Some programs start UTF-8 files with a byte order mark.
+    lines = content.removeprefix(b"\xef\xbb\xbf").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise LexiconError(f"{source}, line {number}: this is not UTF-8 text.") from error
+    return [line.decode("utf-8") for line in lines]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -63,19 +63,21 @@ def dominant_domain(hits: Mapping[str, int], *, otherwise: str = "other") -> str
     return best if hits.get(best, 0) > 0 else otherwise
 
 
-def in_domain_dissimilarity(embedding: np.ndarray, same_domain: Sequence[np.ndarray] | np.ndarray) -> float:
-    """How unlike the kept items of its topic a text is, in [0, 1].
+def in_domain_dissimilarity(embedding: np.ndarray, domain_sum: np.ndarray, members: int) -> np.ndarray:
+    """How unlike the kept items of its domain a text is, in [0, 1].
 
-    Qin et al.: IDD(T, B) = (1/R) sum_r (1 - cos(E_T, E_r)) over the R items of the same topic (section
-    3.1). With no such item the sum is empty; the score is then its maximum, 1.0, because otherwise a new
-    topic could never enter. Means above 1 (opposed vectors) are cut to 1.0, so that nothing counts as newer
-    than a new topic.
+    Qin et al.: IDD(T, B) = (1/R) sum_r (1 - cos(E_T, E_r)) over the R items of the same domain (section
+    3.1). The mean of cosines to a set is one product with the set's sum, so the set itself is not needed.
+    With R = 0 the sum is empty; the score is then its maximum, 1.0, because otherwise a new topic could never
+    enter. Means above 1 (opposed vectors) are cut to 1.0, so that nothing counts as newer than a new topic.
 
     Args:
-        embedding: float [dim], L2-normalised.
-        same_domain: float [R, dim], L2-normalised, without the text itself.
+        embedding: float [..., dim], L2-normalised.
+        domain_sum: float [..., dim], the sum of the L2-normalised others of its domain, without itself.
+        members: R, how many these are.
+
+    Returns:
+        float64 [...].
     """
-    if len(same_domain) == 0:
-        return 1.0
-    cosines = np.asarray(same_domain, dtype=np.float64) @ np.asarray(embedding, dtype=np.float64)
-    return min(1.0, max(0.0, float(np.mean(1.0 - cosines))))
+    cosines = np.einsum("...d,...d->...", embedding, domain_sum, dtype=np.float64)
+    return np.clip(1.0 - cosines / members, 0.0, 1.0) if members else np.ones(cosines.shape)

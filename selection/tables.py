@@ -3,23 +3,28 @@
 selection_items      one row per kept turn, the embedding as float32 bytes
 selection_decisions  every decision in order; its numbers never repeat, also after rows were erased
 selection_skips      turns that must never be kept (again)
+selection_state      a few numbers by name: the policy's memory, how far a sweep has come
 
-All three name a turn by `turn_id`, so whoever deletes a turn can delete what is known about it here.
+The first three name a turn by `turn_id`, so whoever deletes a turn can delete what is known about it here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selection.records import BufferItem, Decision, Scores
+from selection.records import NO_TOPIC, BufferItem, Decision, Scores
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _SCHEMA = (
+    # First, because a file of the former release lacks it: a transaction that starts with a write cannot meet
+    # another's in between.
+    "CREATE TABLE IF NOT EXISTS selection_state (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE IF NOT EXISTS selection_items (
         turn_id INTEGER PRIMARY KEY,
         text TEXT NOT NULL,
@@ -45,7 +50,29 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS selection_decisions_by_replaced ON selection_decisions (replaced)",
     "CREATE TABLE IF NOT EXISTS selection_skips (turn_id INTEGER PRIMARY KEY)",
 )
-_DECISION = "number, turn_id, action, replaced, reason, eoe, dss, idd, domain"
+# Columns that came later, with the default a row gets that was written before.
+_LATER = {
+    "selection_items": {
+        "tokens": "INTEGER NOT NULL DEFAULT 0",
+        "topic": f"INTEGER NOT NULL DEFAULT {NO_TOPIC}",
+        "since": "INTEGER NOT NULL DEFAULT 0",
+        "learnability": "REAL",
+        "kept": "TEXT NOT NULL DEFAULT ''",
+    },
+    "selection_decisions": {
+        "policy": "TEXT NOT NULL DEFAULT ''",
+        "topic": f"INTEGER NOT NULL DEFAULT {NO_TOPIC}",
+        "decided": "TEXT NOT NULL DEFAULT ''",
+    },
+}
+_ITEM = (
+    "turn_id", "text", "domain", "eoe", "dss", "idd", "embedder", "embedding",
+    "tokens", "topic", "since", "learnability", "kept",
+)  # fmt: skip
+_DECISION = (
+    "number", "turn_id", "action", "replaced", "reason", "eoe", "dss", "idd", "domain",
+    "policy", "topic", "decided",
+)  # fmt: skip
 
 
 class Tables:
@@ -56,33 +83,35 @@ class Tables:
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        self._present = False
-
-    def present(self) -> bool:
-        if not self._present:
-            made = self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'selection_skips'")
-            self._present = bool(made)
-        return self._present
+        self._complete = False
+        self._known: set[str] = set()
 
     def create(self) -> None:
-        """Make the tables, all or none. Call outside a transaction."""
-        if not self.present():
-            with self.db.atomic():
-                for statement in _SCHEMA:
-                    self.db.execute(statement)
+        """Make the tables, and the columns that an older release did not have. Outside a transaction."""
+        if self._complete:
+            return
+        with self.db.atomic():
+            for statement in _SCHEMA:
+                self.db.execute(statement)
+            for table, columns in _LATER.items():
+                present = self._columns(table)
+                for name, kind in columns.items():
+                    if name not in present:
+                        self.db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+        self._complete = True
+
+    def writable(self) -> bool:
+        return not self._rows("PRAGMA query_only")[0][0]
 
     def version(self) -> int:
         """A number that changes when another connection has changed the file."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
     def items(self) -> list[BufferItem]:
-        """Kept turns, ordered by turn number."""
-        if not self.present():
+        """Kept turns, ordered by turn number; `idd` as it was when each was kept."""
+        if not self._has("selection_items"):
             return []
-        rows = self._rows(
-            "SELECT turn_id, text, domain, eoe, dss, idd, embedder, embedding"
-            " FROM selection_items ORDER BY turn_id"
-        )
+        rows = self._rows(f"SELECT {self._read('selection_items', _ITEM)} FROM selection_items ORDER BY 1")
         return [
             BufferItem(
                 turn_id=turn_id,
@@ -91,71 +120,113 @@ class Tables:
                 scores=Scores(eoe, dss, idd),
                 embedding=np.frombuffer(embedding, dtype="<f4").astype(np.float32),
                 embedder=embedder,
+                tokens=tokens,
+                topic=topic,
+                since=since,
+                learnability=learnability,
+                kept=kept,
             )
-            for turn_id, text, domain, eoe, dss, idd, embedder, embedding in rows
-        ]
+            for (
+                turn_id, text, domain, eoe, dss, idd, embedder, embedding,
+                tokens, topic, since, learnability, kept,
+            ) in rows
+        ]  # fmt: skip
 
-    def put_item(self, item: BufferItem) -> None:
-        self.db.execute(
-            "INSERT OR REPLACE INTO selection_items VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                item.turn_id, item.text, item.domain, item.scores.eoe, item.scores.dss, item.scores.idd,
-                item.embedder, item.embedding.astype("<f4").tobytes(),
-            ),
+    def turn_ids(self) -> list[int]:
+        """The kept turns, in order."""
+        if not self._has("selection_items"):
+            return []
+        return [row[0] for row in self._rows("SELECT turn_id FROM selection_items ORDER BY turn_id")]
+
+    def put_items(self, items: Iterable[BufferItem]) -> None:
+        self.db.conn.executemany(
+            f"INSERT OR REPLACE INTO selection_items ({', '.join(_ITEM)}) VALUES ({_marks(_ITEM)})",
+            [
+                (
+                    item.turn_id, item.text, item.domain, item.scores.eoe, item.scores.dss, item.scores.idd,
+                    item.embedder, item.embedding.astype("<f4").tobytes(), item.tokens, item.topic,
+                    item.since, item.learnability, item.kept,
+                )
+                for item in items
+            ],
         )  # fmt: skip
 
-    def put_idd(self, values: Iterable[tuple[int, float]]) -> None:
-        """Refresh the in-domain dissimilarity of kept turns, given as (turn, value)."""
-        rows = [(idd, turn_id) for turn_id, idd in values]
-        self.db.conn.executemany("UPDATE selection_items SET idd = ? WHERE turn_id = ?", rows)
+    def put_topics(self, topics: Iterable[tuple[int, int]]) -> None:
+        """Set the topic of kept turns, given as (turn, topic)."""
+        rows = [(topic, turn_id) for turn_id, topic in topics]
+        self.db.conn.executemany("UPDATE selection_items SET topic = ? WHERE turn_id = ?", rows)
 
-    def drop_item(self, turn_id: int) -> None:
-        self.db.execute("DELETE FROM selection_items WHERE turn_id = ?", (turn_id,))
+    def drop_items(self, turn_ids: Iterable[int]) -> None:
+        rows = [(turn_id,) for turn_id in turn_ids]
+        self.db.conn.executemany("DELETE FROM selection_items WHERE turn_id = ?", rows)
 
     def decisions(self, turn_id: int) -> list[Decision]:
         """Decisions about a turn and those in which it had to make room, oldest first."""
-        if not self.present():
+        if not self._has("selection_decisions"):
             return []
         rows = self._rows(
-            f"SELECT {_DECISION} FROM selection_decisions WHERE turn_id = ? OR replaced = ? ORDER BY number",
+            f"SELECT {self._read('selection_decisions', _DECISION)} FROM selection_decisions"
+            " WHERE turn_id = ? OR replaced = ? ORDER BY number",
             (turn_id, turn_id),
         )
         return [
-            Decision(action, turn, replaced, reason, Scores(eoe, dss, idd), domain, number)
-            for number, turn, action, replaced, reason, eoe, dss, idd, domain in rows
-        ]
+            Decision(
+                action, turn, replaced, reason, Scores(eoe, dss, idd), domain, number, policy, topic, decided
+            )
+            for (
+                number, turn, action, replaced, reason, eoe, dss, idd, domain, policy, topic, decided
+            ) in rows
+        ]  # fmt: skip
 
-    def add_decision(self, decision: Decision) -> None:
-        """Record a decision under its own number."""
-        scores = decision.scores
-        self.db.execute(
-            f"INSERT INTO selection_decisions ({_DECISION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                decision.number, decision.turn_id, decision.action, decision.replaced, decision.reason,
-                scores.eoe, scores.dss, scores.idd, decision.domain,
-            ),
+    def add_decisions(self, decisions: Iterable[Decision]) -> None:
+        """Record decisions under their own numbers."""
+        self.db.conn.executemany(
+            f"INSERT INTO selection_decisions ({', '.join(_DECISION)}) VALUES ({_marks(_DECISION)})",
+            [
+                (
+                    each.number, each.turn_id, each.action, each.replaced, each.reason, each.scores.eoe,
+                    each.scores.dss, each.scores.idd, each.domain, each.policy, each.topic, each.decided,
+                )
+                for each in decisions
+            ],
         )  # fmt: skip
 
     def erase_decisions(self, turn_id: int) -> None:
         self.db.execute("DELETE FROM selection_decisions WHERE turn_id = ?", (turn_id,))
 
+    def decided(self, turn_ids: Collection[int]) -> set[int]:
+        """Those of the turns about which a decision is on record."""
+        if not self._has("selection_decisions"):
+            return set()
+        rows = self._rows(
+            "SELECT DISTINCT turn_id FROM selection_decisions"
+            " WHERE turn_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(turn_ids)),),
+        )
+        return {row[0] for row in rows}
+
     def last_number(self) -> int:
         """The highest decision number ever given, 0 at the start."""
-        if not self.present():
+        if not self._has("selection_decisions"):
             return 0
         rows = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'selection_decisions'")
         return int(rows[0][0]) if rows else 0
 
     def counts(self) -> dict[str, int]:
         """How many decisions of each kind are on record."""
-        if not self.present():
+        if not self._has("selection_decisions"):
             return {}
         return dict(self._rows("SELECT action, count(*) FROM selection_decisions GROUP BY action"))
 
-    def is_skipped(self, turn_id: int) -> bool:
-        if not self.present():
-            return False
-        return bool(self._rows("SELECT 1 FROM selection_skips WHERE turn_id = ?", (turn_id,)))
+    def skipped(self, turn_ids: Collection[int]) -> set[int]:
+        """Those of the turns that must never be kept."""
+        if not self._has("selection_skips"):
+            return set()
+        rows = self._rows(
+            "SELECT turn_id FROM selection_skips WHERE turn_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(turn_ids)),),
+        )
+        return {row[0] for row in rows}
 
     def skip(self, turn_id: int) -> None:
         self.db.execute("INSERT OR IGNORE INTO selection_skips VALUES (?)", (turn_id,))
@@ -163,6 +234,44 @@ class Tables:
     def unskip(self, turn_id: int) -> None:
         self.db.execute("DELETE FROM selection_skips WHERE turn_id = ?", (turn_id,))
 
-    def _rows(self, sql: str, values: Sequence[int] = ()) -> list[tuple]:
+    def state(self) -> dict[str, Any]:
+        """The numbers by name, decoded from JSON."""
+        if not self._has("selection_state"):
+            return {}
+        return {name: json.loads(value) for name, value in self._rows("SELECT * FROM selection_state")}
+
+    def put_state(self, values: dict[str, Any]) -> None:
+        rows = [(name, json.dumps(value)) for name, value in values.items()]
+        self.db.conn.executemany("INSERT OR REPLACE INTO selection_state VALUES (?, ?)", rows)
+
+    def _has(self, table: str) -> bool:
+        # Tables are never dropped, so what was seen once need not be looked for again.
+        if table not in self._known:
+            rows = self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+            if rows:
+                self._known.add(table)
+        return table in self._known
+
+    def _read(self, table: str, names: Sequence[str]) -> str:
+        """The columns to select; in a file of an older release the later ones are their defaults."""
+        if self._complete:
+            return ", ".join(names)
+        present = self._columns(table)
+        return ", ".join(
+            name if name in present else f"{_default(_LATER[table][name])} AS {name}" for name in names
+        )
+
+    def _columns(self, table: str) -> set[str]:
+        return {row[0] for row in self._rows("SELECT name FROM pragma_table_info(?)", (table,))}
+
+    def _rows(self, sql: str, values: Sequence[int | str] = ()) -> list[tuple]:
         # Always read to the end: an open cursor would hold back the store's VACUUM.
         return self.db.execute(sql, values).fetchall()
+
+
+def _marks(names: Sequence[str]) -> str:
+    return ", ".join("?" for _ in names)
+
+
+def _default(kind: str) -> str:
+    return kind.partition("DEFAULT ")[2] or "NULL"

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from tuning.adam import Adam
 from tuning.examples import Kind, Sequences, TuningStep, exact_tokens
 from tuning.llama_layer import Geometry, Layer, Packing, rms_norm
 from tuning.weights import Weights
@@ -81,28 +82,27 @@ class _Head:
     def __init__(
         self, weights: Weights, sequences: Sequences, sampled: int, rng: np.random.Generator
     ) -> None:
-        self._weights = weights
         self._rng = rng
+        self._head = weights.rows(weights.head)
         self._exact = exact_tokens(sequences)
         vocabulary = weights.shape(weights.head)[0]
         self._rest = np.setdiff1d(np.arange(vocabulary), self._exact, assume_unique=True)
         self._sampled = min(sampled, len(self._rest))
         self._norm = torch.from_numpy(weights.tensor("output_norm.weight"))
         self._epsilon = weights.number("attention.layer_norm_rms_epsilon", 1e-5)
-        self._exact_rows = torch.from_numpy(weights.tensor(weights.head, self._exact))
-        self._rows = self._exact_rows
-        self._log_weights = torch.zeros(len(self._exact))
+        known = len(self._exact)
+        self._rows = torch.empty(known + self._sampled, weights.shape(weights.head)[1])
+        self._rows[:known] = torch.from_numpy(self._head.take(self._exact))
+        self._log_weights = torch.zeros(known + self._sampled)
+        if self._sampled:
+            self._log_weights[known:] = math.log(len(self._rest) / self._sampled)
         self.resample()
 
     def resample(self) -> None:
         """Draw other tokens for the rest."""
-        if not self._sampled:
-            return
-        drawn = np.sort(self._rng.choice(self._rest, size=self._sampled, replace=False))
-        rows = torch.from_numpy(self._weights.tensor(self._weights.head, drawn))
-        self._rows = torch.cat([self._exact_rows, rows])
-        share = math.log(len(self._rest) / self._sampled)
-        self._log_weights = torch.cat([torch.zeros(len(self._exact)), torch.full((self._sampled,), share)])
+        if self._sampled:
+            drawn = np.sort(self._rng.choice(self._rest, size=self._sampled, replace=False))
+            self._rows[len(self._exact) :] = torch.from_numpy(self._head.take(drawn))
 
     def log_probabilities(self, hidden: torch.Tensor) -> torch.Tensor:
         """Log-probabilities of exact and drawn tokens, a drawn one counting for those it stands for."""
@@ -144,7 +144,7 @@ def tune(
 
     base = _base_states(sequences, hidden)
     parameters = [each for layer in window for each in layer.parameters]
-    optimiser = torch.optim.AdamW(parameters, lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
+    optimiser = Adam(parameters, betas=(0.9, 0.99))
     per_step: dict[Kind, int] = {
         "fact": config.facts_per_step,
         "unknown": config.unknowns_per_step,
@@ -154,8 +154,7 @@ def tune(
     history: list[TuningStep] = []
     seen = 0
     for step in range(config.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, (step + 1) / 8) * (1.0 - 0.9 * step / config.steps)
+        rate = config.learning_rate * min(1.0, (step + 1) / 8) * (1.0 - 0.9 * step / config.steps)
         taught = draws["fact"](per_step["fact"]) + draws["unknown"](per_step["unknown"])
         general = draws["general"](per_step["general"])
         head.resample()
@@ -174,9 +173,8 @@ def tune(
             spill = functional.kl_div(log_p[learned:], reference, log_target=True, reduction="sum") / len(
                 reference
             )
-        optimiser.zero_grad()
         (loss + config.spill_weight * spill).backward()
-        optimiser.step()
+        optimiser.step(rate)
         seen += len(taught) + len(general)
         history.append(TuningStep(step + 1, config.steps, float(loss.detach()), float(spill.detach())))
         yield history[-1]
@@ -200,7 +198,7 @@ def _base_states(
 
 
 def _pack(sequences: Sequences, indices: list[int]) -> tuple[torch.Tensor, Packing, torch.Tensor]:
-    """Inputs end to end [tokens, width], where they lie, and the mask [tokens] of rows that predict answers."""
+    """Inputs end to end [tokens, width], where they lie, and a mask [tokens] of answer rows."""
     own = torch.from_numpy(np.concatenate([sequences.inputs[i] for i in indices]))
     packing = Packing([len(sequences.inputs[i]) for i in indices])
     rows = np.concatenate(

@@ -51,7 +51,7 @@ class Geometry:
 
 
 class Packing:
-    """Sequences of different length laid end to end as [tokens, ...], and the way to [N, longest, ...] and back."""
+    """Sequences of different length laid end to end, [tokens, ...], and padded, [N, longest, ...]."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
         """`lengths` are the tokens of each of the N sequences, at least one each."""

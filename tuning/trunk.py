@@ -16,7 +16,7 @@ from tuning.llama_layer import Geometry, Layer, Packing, rms_norm
 from tuning.weights import Weights
 
 GROUP = 32
-HEAD_ROWS = 8192
+HEAD_ROWS = 1024
 
 
 def read_sequences(

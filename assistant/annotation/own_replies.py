@@ -3,7 +3,7 @@
 Such a reply says nothing the model did not know, so at best it keeps the model as it is and at worst it
 repeats a mistake; and silence is no praise. That is why it weighs a quarter, why any word of the owner
 outranks it, and why it takes the setting `learn_from_own_replies`. A reply the owner called good is no longer
-one of these: it became a pair at half weight.
+one of these: it became a pair at half weight. Replies of imported chats are not the assistant's own.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OwnReplies:
             exchanges = [learnable_exchange(self._store, self._buffer, turn_id) for turn_id in reversed(kept)]
             # Together, so that a mark made meanwhile comes either before this look or after these pairs.
             with self._store.together():
-                self._settle([exchange for exchange in exchanges if exchange is not None])
+                self._settle([exchange for exchange in exchanges if exchange and _is_own(exchange[1])])
 
     def _settle(self, exchanges: list[tuple[Turn, Turn]]) -> None:
         pairs = self._store.pairs.list(None)
@@ -74,3 +74,8 @@ class OwnReplies:
     @staticmethod
     def _own(pairs: list[Pair]) -> list[Pair]:
         return [pair for pair in pairs if pair.source == SOURCE]
+
+
+def _is_own(reply: Turn) -> bool:
+    """Whether a model wrote it here; an imported reply names none, and may be anyone's."""
+    return reply.model is not None

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say, table
-from assistant.errors import AssistantError, UsageError
+from assistant.cli.progress_bar import ProgressBar
+from assistant.errors import AssistantError
 from assistant.paths import default_paths
+
+if TYPE_CHECKING:
+    from assistant.store import ImportSummary, Store
 
 ChatId = Annotated[int, typer.Argument(metavar="CHAT", help="Number of the chat, as in `chats list`.")]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Show at most this many.")]
@@ -134,16 +139,25 @@ def import_chats(
     file: Annotated[Path, typer.Argument(help="JSON Lines, one chat per line; - reads stdin.")],
     as_json: AsJson = False,
 ) -> None:
-    """Add chats from JSON Lines in the OpenAI message shape."""
+    """Add chats from JSON Lines in the OpenAI message shape.
+
+    A file of any size is read in batches. If that is interrupted, the same command goes on where it stopped.
+    """
     from assistant.store import Store
 
-    lines = list(_read_lines(file))
     with Store.open(default_paths()) as store:
-        summary = store.chats.import_jsonl(lines)
+        if str(file) == "-":
+            summary = store.chats.import_jsonl(sys.stdin)
+        else:
+            summary = _import_file(store, file, as_json)
     if as_json:
         document(summary)
-    else:
-        say(f"Added {summary.chats} chats with {summary.turns} turns; skipped {summary.skipped} lines.")
+        return
+    if summary.resumed:
+        say("An import of this file had been interrupted; it went on from there. In all:")
+    say(f"Added {summary.chats} chats with {summary.turns} turns; skipped {summary.skipped} lines.")
+    if summary.turns:
+        say("`assistant learn scan` looks through them for what is worth keeping.")
 
 
 def export(
@@ -175,16 +189,21 @@ def export(
     say(f"Wrote {len(chats)} chats to {output}.")
 
 
-def _read_lines(file: Path) -> Iterator[str]:
-    if str(file) == "-":
-        yield from sys.stdin
-        return
-    try:
-        # Some programs start UTF-8 files with a byte order mark.
-        with file.open(encoding="utf-8-sig", errors="replace") as handle:
-            yield from handle
-    except OSError as problem:
-        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from problem
+def _import_file(store: Store, file: Path, as_json: bool) -> ImportSummary:
+    from assistant.interrupts import interrupt_sets
+    from assistant.store.importing import ImportProgress
+
+    cancel = threading.Event()
+    bar = ProgressBar("importing", only_on_terminal=as_json)
+
+    def show(progress: ImportProgress) -> None:
+        bar(progress.read_bytes, progress.size_bytes, f", {progress.turns} turns")
+
+    with interrupt_sets(cancel):
+        try:
+            return store.imports.run(file, on_progress=show, cancel=cancel)
+        finally:
+            bar.close()
 
 
 def _write_private(file: Path, lines: Iterable[str]) -> None:

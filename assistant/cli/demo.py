@@ -140,7 +140,7 @@ class Tour:
         return replies[0], replies[1]
 
     def _tell_what_was_noticed(self, *replies: Turn) -> None:
-        from assistant.cli.learn_views import open_buffer
+        from assistant.selecting import view_buffer
 
         self._head("What was noticed in the background")
         services = self._services
@@ -148,7 +148,7 @@ class Tour:
         services.notice.close()
         for pair in services.store.pairs.list():
             _tell(f"  a statement about you: {pair.question} → {pair.answer}")
-        buffer = open_buffer(services.store, services.settings.buffer_size)
+        buffer = view_buffer(services.store, services.settings)
         for reply in replies:
             for decision in buffer.why(reply.id):
                 _tell(f"  turn {reply.id}, {decision.action}: {decision.reason}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli import learn_review, learn_views
+from assistant.cli import learn_buffer, learn_review, learn_views
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
 from assistant.cli.progress import ProgressLine
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     group.command()(add)
     group.command("now")(learn_now)
     learn_views.register(group)
+    learn_buffer.register(group)
     learn_review.register(group)
     group.command()(remove)
     group.command()(off)

@@ -1,4 +1,4 @@
-"""`assistant learn status|buffer|pairs`: what waits, what is known, and why turns were kept. Only reads."""
+"""`assistant learn status|pairs`: what waits and what is known. Only reads."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli.output import AsJson, document, line, printable, say, table
-from assistant.errors import UsageError
+from assistant.cli.output import AsJson, document, line, printable, say
 from assistant.paths import default_paths
 
 if TYPE_CHECKING:
     from assistant.annotation.asking import Annotation
     from assistant.settings import Settings
     from assistant.store import Pair, Store
-    from selection.buffer import SelectionBuffer
 
 
 def register(group: typer.Typer) -> None:
     group.command()(status)
-    group.command()(buffer)
     group.command()(pairs)
 
 
 def status(as_json: AsJson = False) -> None:
     """What waits to be learned, what is in force, and what was rejected."""
     from assistant.marks import pairs_waiting
+    from assistant.selecting import view_buffer
     from assistant.settings import load_settings
     from assistant.store import Store
 
@@ -45,7 +43,7 @@ def status(as_json: AsJson = False) -> None:
                 "superseded": sum(1 for pair in known if pair.state == "superseded"),
             },
             "sources": dict(Counter(pair.source for pair in known if pair.state == "active")),
-            "buffer": open_buffer(store, settings.buffer_size).counts(),
+            "buffer": view_buffer(store, settings).counts(),
             "active": [version.id for version in store.versions.list() if version.state == "active"],
             "versions": len(store.versions.list()),
             "rejected": store.pairs.rejects(),
@@ -55,26 +53,6 @@ def status(as_json: AsJson = False) -> None:
         document(found)
     else:
         _tell_status(found)
-
-
-def buffer(
-    why: Annotated[
-        int | None, typer.Option("--why", metavar="TURN", help="Everything that was decided about a turn.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """The turns that were kept because they are representative, or why one was or was not."""
-    from assistant.settings import load_settings
-    from assistant.store import Store
-
-    paths = default_paths()
-    settings = load_settings(paths)
-    with Store.open(paths, write=False) as store:
-        kept = open_buffer(store, settings.buffer_size)
-        if why is None:
-            _show_items(kept, as_json)
-        else:
-            _show_decisions(kept, why, as_json)
 
 
 def pairs(
@@ -107,18 +85,12 @@ def pairs(
             _tell_pair(pair, details)
 
 
-def open_buffer(store: Store, capacity: int) -> SelectionBuffer:
-    """The selection of this store, for looking."""
-    from selection.buffer import SelectionBuffer
-
-    return SelectionBuffer(store.db, store.paths.index, capacity=capacity)
-
-
 def open_annotation(store: Store, settings: Settings) -> Annotation:
     """What may be asked about in this store, and what was."""
     from assistant.annotation.asking import Annotation
+    from assistant.selecting import view_buffer
 
-    return Annotation(store, open_buffer(store, settings.buffer_size), settings)
+    return Annotation(store, view_buffer(store, settings), settings)
 
 
 def counted(numbers: Mapping[str, int]) -> str:
@@ -158,43 +130,3 @@ def _tell_pair(pair: Pair, details: Mapping[str, Any]) -> None:
         line(f"   - {printable(wording['question'])} ({wording['origin']}, {wording['split']})")
     if details["rejected"]:
         line(f"   rejected: {counted(details['rejected'])}")
-
-
-def _show_items(kept: SelectionBuffer, as_json: bool) -> None:
-    items = kept.items()
-    if as_json:
-        document(
-            {
-                **kept.counts(),
-                "items": [
-                    {
-                        "turn_id": item.turn_id,
-                        "domain": item.domain,
-                        "scores": asdict(item.scores),
-                        "text": item.text,
-                    }
-                    for item in items
-                ],
-            }
-        )
-        return
-    rows = [(item.turn_id, item.domain or "-", *_scores(item.scores), printable(item.text)) for item in items]
-    table(("TURN", "TOPIC", "VARIETY", "WORDS", "NOVELTY", "TEXT"), rows, empty="No turn has been kept yet.")
-
-
-def _show_decisions(kept: SelectionBuffer, turn_id: int, as_json: bool) -> None:
-    decisions = kept.why(turn_id)
-    if not decisions:
-        raise UsageError(
-            f"Nothing was decided about turn {turn_id}.",
-            hint="`assistant chats show CHAT --json` gives the numbers of the turns; replies are judged.",
-        )
-    if as_json:
-        document(decisions)
-        return
-    rows = [(each.number, each.turn_id, each.action, each.domain or "-", each.reason) for each in decisions]
-    table(("DECISION", "TURN", "WHAT", "TOPIC", "REASON"), rows)
-
-
-def _scores(scores: Any) -> tuple[str, str, str]:
-    return f"{scores.eoe:.3f}", f"{scores.dss:.4f}", f"{scores.idd:.3f}"

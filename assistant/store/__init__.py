@@ -6,6 +6,7 @@ Importing this package loads no library outside the standard one.
 from assistant.store.records import (
     Chat,
     Deletion,
+    Exchange,
     ImportSummary,
     Mark,
     NewWording,
@@ -21,6 +22,7 @@ from assistant.store.store import Store
 __all__ = [
     "Chat",
     "Deletion",
+    "Exchange",
     "ImportSummary",
     "Mark",
     "NewWording",

@@ -11,9 +11,9 @@ from pathlib import Path
 from assistant.errors import UsageError
 from assistant.store import search, transfer
 from assistant.store.database import Session
-from assistant.store.records import Chat, Deletion, ImportSummary, SearchHit, Turn, now
+from assistant.store.importing import add_draft
+from assistant.store.records import ROLES, Chat, Deletion, ImportSummary, SearchHit, Turn, now, storable
 
-ROLES = ("system", "user", "assistant")
 _CHAT = "SELECT *, (SELECT count(*) FROM turns WHERE chat_id = chats.id) AS turns FROM chats"
 
 
@@ -165,27 +165,23 @@ class Chats:
             yield transfer.as_document(self.get(chat_id), self.turns(chat_id))
 
     def import_jsonl(self, lines: Iterable[str]) -> ImportSummary:
-        """Add the chats of JSON Lines, all of them or, if the disk is full, none.
+        """Add the chats of JSON Lines, all of them or, if it fails or the disk is full, none.
 
-        A line that is not a chat in the OpenAI message shape is skipped and counted.
+        A line that is not a chat in the OpenAI message shape is skipped and counted. For files of any
+        length see `Imports`.
         """
-        drafts = [transfer.parse(line, ROLES) for line in lines if line.strip()]
-        kept = [draft for draft in drafts if draft is not None]
+        chats = turns = skipped = 0
         with self._session.writing() as db:
-            for draft in kept:
-                chat = self.create(draft.title)
-                reply_to = None
-                for role, content in draft.messages:
-                    turn = self._append(
-                        db, chat.id, role, content, reply_to=reply_to if role == "assistant" else None
-                    )
-                    reply_to = turn.id if role == "user" else reply_to
-                moment = draft.created or chat.created
-                db.execute(
-                    "UPDATE chats SET created = ?, updated = ? WHERE id = ?", (moment, moment, chat.id)
-                )
-        turns = sum(len(draft.messages) for draft in kept)
-        return ImportSummary(len(kept), turns, skipped=len(drafts) - len(kept))
+            for line in lines:
+                if not line.strip():
+                    continue
+                draft = transfer.parse(line, ROLES)
+                if draft is None:
+                    skipped += 1
+                else:
+                    turns += add_draft(db, draft)
+                    chats += 1
+        return ImportSummary(chats, turns, skipped)
 
     def _append(
         self,
@@ -243,11 +239,6 @@ class Chats:
         if row is None:
             raise UsageError(f"There is no turn {turn_id}.")
         return _as_turn(row)
-
-
-def storable(text: str) -> str:
-    """`text` without lone surrogates, which undecodable input leaves and UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _tables_about_turns(db: sqlite3.Connection) -> list[str]:

@@ -166,7 +166,22 @@ def m005_versions(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX activations_of_version ON activations (version_id)")
 
 
-def m006_questions(db: sqlite3.Connection) -> None:
+def m006_imports(db: sqlite3.Connection) -> None:
+    # Only unfinished imports have a row, so that each can go on where it stopped.
+    db.execute(
+        """CREATE TABLE imports (
+            id INTEGER PRIMARY KEY,
+            read_bytes INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            chats INTEGER NOT NULL,
+            turns INTEGER NOT NULL,
+            skipped INTEGER NOT NULL,
+            updated TEXT NOT NULL
+        )"""
+    )
+
+
+def m007_questions(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE turns ADD COLUMN loss REAL")
     # AUTOINCREMENT: the budget of a session counts by its number.
     db.execute("CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, started TEXT NOT NULL)")
@@ -193,7 +208,7 @@ def m006_questions(db: sqlite3.Connection) -> None:
     )
 
 
-def m007_own_replies(db: sqlite3.Connection) -> None:
+def m008_own_replies(db: sqlite3.Connection) -> None:
     # SQLite cannot change a CHECK in place: the table is made anew from its own text and its rows copied.
     # Foreign keys are off while steps are applied, so that dropping the former table takes no wording along.
     statements = [
@@ -223,8 +238,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     m003_marks,
     m004_pairs,
     m005_versions,
-    m006_questions,
-    m007_own_replies,
+    m006_imports,
+    m007_questions,
+    m008_own_replies,
 )
 
 

@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+ROLES = ("system", "user", "assistant")
+
 
 def now() -> str:
     """The present moment as ISO 8601 in UTC with microseconds; such texts sort by time."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def storable(text: str) -> str:
+    """`text` without lone surrogates, which undecodable input leaves and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,15 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A finished answer, named by its turn, and the prompt it answers; long texts may be cut."""
+
+    reply_id: int
+    prompt: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """A place where a search matched; « and » enclose the match in `snippet`.
 
@@ -74,11 +90,15 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """Result of an import; `skipped` counts lines that held no usable chat."""
+    """Result of an import; `skipped` counts lines that held no usable chat.
+
+    `resumed`: an earlier import of the same file had been interrupted, and this one went on from there.
+    """
 
     chats: int
     turns: int
     skipped: int
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

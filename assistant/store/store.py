@@ -1,4 +1,4 @@
-"""The store as a whole: opens the file and offers chats, marks, pairs, questions and versions."""
+"""Opens the file and offers chats, exchanges, imports, marks, pairs, questions and versions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from assistant.store.database import (
     translated,
     verify,
 )
+from assistant.store.exchanges import Exchanges
+from assistant.store.importing import Imports
 from assistant.store.marks import Marks
 from assistant.store.migrations import migrate, require_current, schema_number
 from assistant.store.pairs import Pairs
@@ -43,6 +45,8 @@ class Store:
         self._db: Database | None = None
         self.paths = paths
         self.chats = Chats(session, index=paths.index)
+        self.exchanges = Exchanges(session)
+        self.imports = Imports(session)
         self.marks = Marks(session)
         self.pairs = Pairs(session)
         self.questions = Questions(session)

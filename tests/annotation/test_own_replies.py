@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +17,10 @@ from assistant.services import open_services
 from assistant.settings import Settings
 from assistant.store import Store
 from selection.buffer import SelectionBuffer
+from selection.records import Candidate
 from tests import kept
 from tests.annotation.conftest import Keep
+from tests.selection.turns import unit, varied
 
 Refresh = Callable[..., None]
 
@@ -132,6 +135,18 @@ def test_pairs_go_with_the_turn_that_left_the_buffer_and_with_the_setting(
     assert [pair.turn_id for pair in store.pairs.list(None)] == [kept.id]
     refresh(is_allowed=False)
     assert store.pairs.list(None) == []
+
+
+def test_imported_replies_are_not_its_own_but_can_be_reviewed(
+    refresh: Refresh, store: Store, buffer: SelectionBuffer
+) -> None:
+    messages = [{"role": "user", "content": "Who am I?"}, {"role": "assistant", "content": "Bob."}]
+    store.chats.import_jsonl([json.dumps({"messages": messages})])
+    reply = store.exchanges.after(0, limit=1)[0].reply_id
+    buffer.consider(Candidate(reply, "Who am I?\nBob.", unit(1.0), varied(4), "test"))
+    refresh()
+    assert store.pairs.list(None) == []
+    assert [subject.turn_id for subject in Annotation(store, buffer, Settings()).review()] == [reply]
 
 
 def test_private_chats_are_left_out(keep: Keep, refresh: Refresh, store: Store) -> None:

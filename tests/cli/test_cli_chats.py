@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 import sys
 from collections.abc import Callable
@@ -94,13 +96,13 @@ def test_export_and_import_through_a_file(run: Run, run_json: RunJson, chat_id: 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert run("chats", "export", str(chat_id))[1] == file.read_text()
     assert run_json("chats", "export") == [json.loads(file.read_text())]
-    assert run_json("chats", "import", str(file)) == {"chats": 1, "turns": 2, "skipped": 0}
+    assert run_json("chats", "import", str(file)) == {"chats": 1, "turns": 2, "skipped": 0, "resumed": False}
     assert len(run_json("chats", "list")) == 2
 
 
 def test_import_reads_stdin_and_counts_bad_lines(run_json: RunJson, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO('nonsense\n{"messages":[{"role":"user","content":"hi"}]}\n'))
-    assert run_json("chats", "import", "-") == {"chats": 1, "turns": 1, "skipped": 1}
+    assert run_json("chats", "import", "-") == {"chats": 1, "turns": 1, "skipped": 1, "resumed": False}
 
 
 def test_import_of_a_missing_file_exits_with_2(run: Run, tmp_path: Path) -> None:
@@ -144,3 +146,38 @@ def test_tables_are_aligned_and_cut_only_on_a_terminal(
     monkeypatch.setenv("COLUMNS", "30")
     table(("A", "TEXT"), rows)
     assert capsys.readouterr().out == f"A     TEXT\n日本  {'x' * 23}…\nabc   y\n"
+
+
+def test_import_on_a_terminal_shows_a_bar_and_takes_it_away(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "chats.jsonl"
+    file.write_text('{"messages":[{"role":"user","content":"hi"}]}\n' * 30)
+    monkeypatch.setattr("assistant.store.importing.BATCH_LINES", 10)
+    monkeypatch.setattr("assistant.cli.progress_bar._REDRAW_S", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, err = run("chats", "import", str(file))
+    assert (code, out) == (0, "")
+    assert "[################........]  67%  importing, 20 turns" in err
+    assert err.split("\r\x1b[K")[-1].startswith("Added 30 chats with 30 turns")
+
+
+def test_an_interrupted_import_exits_with_130_and_the_next_one_goes_on(
+    run: Run, run_json: RunJson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "chats.jsonl"
+    file.write_text('{"messages":[{"role":"user","content":"hi"}]}\n' * 30)
+    monkeypatch.setattr("assistant.store.importing.BATCH_LINES", 10)
+    with monkeypatch.context() as patch:
+        patch.setattr("assistant.cli.progress_bar.ProgressBar.__call__", interrupt)
+        code, out, err = run("chats", "import", str(file))
+    assert (code, out) == (130, "")
+    assert "Stopped after 10 turns" in err and "goes on from there" in err
+    assert run_json("chats", "import", str(file)) == {"chats": 30, "turns": 30, "skipped": 0, "resumed": True}
+    assert len(run_json("chats", "list")) == 30
+
+
+def interrupt(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)

@@ -310,3 +310,79 @@ def test_learn_now_without_that_model_exits_with_4(run: Run, tmp_path: Path) -> 
 
 def test_an_unknown_method_exits_with_2(run: Run) -> None:
     assert run("learn", "now", "--method", "magic")[:2] == (2, "")
+
+
+LOG = [
+    ("My dog Biscuit chases squirrels in the garden.", "That sounds like a lively dog."),
+    ("How do I bake sourdough bread at home?", "Feed the starter, mix flour and water, and bake it hot."),
+    ("Which train goes to Lisbon from Madrid at night?", "There is no direct night train at present."),
+]
+
+
+def import_log(run_json: RunJson, tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": told}]})
+        for asked, told in LOG
+    ]
+    file = tmp_path / "log.jsonl"
+    file.write_text("\n".join(lines))
+    run_json("chats", "import", str(file))
+
+
+@pytest.mark.timeout(300)
+def test_imported_chats_are_scanned_and_each_kept_turn_is_explained(
+    run: Run, run_json: RunJson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_log(run_json, tmp_path)
+    monkeypatch.setenv("ASSISTANT_SELECTION_POLICY", "diverse")
+    report = run_json("learn", "scan")
+    assert (report["considered"], report["kept"], report["held"], report["mark"]) == (3, 3, 3, 6)
+    assert "nothing new" in run("learn", "scan")[2]
+
+    found = run_json("learn", "buffer")
+    assert found["policy"] == "diverse"
+    assert [item["rank"] for item in found["items"]] == sorted(item["rank"] for item in found["items"])
+    why = run_json("learn", "buffer", "--why", "2")
+    assert (why["held"], why["of"], why["item"]["domain"]) == (True, 3, "pets and animals")
+    assert 1 <= why["rank"] <= 3 and why["topic_size"] >= 1
+    assert [decision["action"] for decision in why["decisions"]] == ["keep"]
+    told = run("learn", "buffer", "--why", "2")[1]
+    assert "rank       " in told and "of 3 under the policy diverse" in told
+    assert "(pets and animals)" in told and "places were taken" in told
+    # Prompts are not judged, and turns that are not there are not explained.
+    assert run("learn", "buffer", "--why", "1")[:2] == (2, "")
+    assert run("learn", "buffer", "--why", "99")[:2] == (2, "")
+
+
+@pytest.mark.timeout(300)
+def test_a_turn_that_a_scan_dropped_is_said_to_have_been_looked_at(
+    run: Run, run_json: RunJson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_log(run_json, tmp_path)
+    monkeypatch.setenv("ASSISTANT_BUFFER_SIZE", "1")
+    run_json("learn", "scan")
+    # Each is alone in its domain, so none is newer than the first under the default policy.
+    for turn, held in ((2, True), (4, False), (6, False)):
+        why = run_json("learn", "buffer", "--why", str(turn))
+        assert (why["held"], why["swept"], bool(why["decisions"])) == (held, not held, held)
+    assert "looked at in a scan and not kept" in run("learn", "buffer", "--why", "4")[1]
+
+
+def test_scan_needs_learning_to_be_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSISTANT_LEARN", "false")
+    code, out, err = run("learn", "scan")
+    assert (code, out) == (2, "")
+    assert "Learning is off." in err
+
+
+def test_a_bad_word_list_is_a_settings_error_with_file_and_line(run: Run, paths: Paths) -> None:
+    paths.lexicons.mkdir(parents=True)
+    (paths.lexicons / "tea.txt").write_text("# domain: tea\noolong\nearl-grey\n")
+    code, _, err = run("learn", "scan", "--json")
+    assert code == 3
+    assert "tea.txt, line 3" in err and "docs/lexicons.md" in err
+
+
+def test_an_unknown_policy_is_a_settings_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSISTANT_SELECTION_POLICY", "magic")
+    assert run("learn", "buffer")[0] == 3

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from selection.buffer import TEXT_LIMIT_CHARACTERS, EmbedderChanged, SelectionBuffer
+from selection.buffer import EmbedderChanged, SelectionBuffer
 from selection.embedding import Embedded
+from selection.measure import TEXT_LIMIT_CHARACTERS
 from selection.records import Scores
 from tests.selection.turns import random_turns, turn, unit, varied
 

@@ -28,6 +28,15 @@ def test_one_pass_gives_the_same_vectors_as_two(embedder):
     assert both.tokens == pytest.approx(embedder.token_embeddings(text), abs=1e-5)
 
 
+def test_many_texts_at_once_give_what_each_gives_alone(embedder):
+    texts = ["We walked along the river for hours and hours.", "Yes.", "Why is the sky blue?"]
+    for together, text in zip(embedder.embed_many(texts), texts, strict=True):
+        alone = embedder.embed(text)
+        assert together.sentence == pytest.approx(alone.sentence, abs=1e-5)
+        assert together.tokens == pytest.approx(alone.tokens, abs=1e-4)
+    assert embedder.embed_many([]) == []
+
+
 def test_token_embeddings_leave_out_the_marks_around_a_text(embedder):
     assert embedder.token_embeddings("hello dog").shape == (2, 384)
     assert embedder.token_embeddings("").shape == (0, 384)

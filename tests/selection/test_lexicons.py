@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import selection.lexicons
 from selection.lexicons import LexiconError, base_forms, load_lexicons
 
 
@@ -57,11 +60,49 @@ def test_owner_can_add_a_list_and_replace_a_bundled_one(tmp_path):
     assert "food and cooking" in words
 
 
-@pytest.mark.parametrize("content", [b"# domain: nothing\n", b"caf\xe9"])
-def test_unusable_list_is_named(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"# domain: nothing\n", r"mine\.txt holds no words"),
+        (b"tea\ncaf\xe9", r"mine\.txt, line 2: this is not UTF-8"),
+        (b"# domain: tea\n\npu-erh oolong", r"mine\.txt, line 3: “pu-erh” can never match"),
+        (b"mp3", r"mine\.txt, line 1: “mp3” can never match"),
+        (b"aunt\nmum's", r"mine\.txt, line 2: “mum's” can never match"),
+        (b"# domain: tea\noolong\n# domain: coffee\n", r"mine\.txt, line 3: one “# domain:”"),
+        (b"# domain:\noolong", r"mine\.txt, line 1: one “# domain:”"),
+        (b"# domain: food and cooking\noolong", r"mine\.txt has the topic .* and so has food\.txt"),
+    ],
+)
+def test_unusable_list_is_named_with_its_line(tmp_path, content, complaint):
     (tmp_path / "mine.txt").write_bytes(content)
-    with pytest.raises(LexiconError, match=r"mine\.txt"):
+    with pytest.raises(LexiconError, match=complaint):
         load_lexicons(tmp_path)
+
+
+def test_list_may_start_with_a_byte_order_mark_and_hold_any_alphabet(tmp_path):
+    (tmp_path / "mine.txt").write_bytes("\ufeff# domain: чай\r\nУлун çay\r\n".encode())
+    lexicons = load_lexicons(tmp_path)
+    assert lexicons.words["чай"] == {"улун", "çay"}
+    assert lexicons.count("УЛУН, please")[0]["чай"] == 1
+
+
+def test_other_files_in_the_folder_are_left_alone(tmp_path):
+    (tmp_path / "notes.md").write_bytes(b"\xff not a list 1-2-3")
+    assert len(load_lexicons(tmp_path).words) == 11
+
+
+def test_word_in_several_lists_counts_for_each(tmp_path):
+    (tmp_path / "tea.txt").write_text("dog oolong", encoding="utf-8")
+    hits, words = load_lexicons(tmp_path).count("the dog")
+    assert (hits["tea"], hits["pets and animals"], words) == (1, 1, 2)
+
+
+def test_every_bundled_list_says_its_language_and_that_it_may_be_shipped():
+    folder = Path(selection.lexicons.__file__).parent / "lexicons"
+    for file in folder.glob("*.txt"):
+        head = file.read_text(encoding="utf-8").splitlines()[:3]
+        assert [line.split(":")[0] for line in head] == ["# domain", "# language", "# licence"], file
+        assert "CC0-1.0" in head[2]
 
 
 def test_missing_folder_is_an_error(tmp_path):

@@ -9,7 +9,7 @@ from selection.scores import (
     entropy_of_embedding,
     in_domain_dissimilarity,
 )
-from tests.selection.turns import unit, varied
+from tests.selection.turns import DIM, unit, varied
 
 
 def test_entropy_is_one_when_every_token_means_something_else():
@@ -63,11 +63,16 @@ def test_dominant_domain_is_the_one_with_most_hits_and_other_without_any():
 
 
 def test_dissimilarity_is_highest_for_the_first_turn_of_a_domain():
-    opposed = in_domain_dissimilarity(unit(1.0), [unit(-1.0)])
-    assert in_domain_dissimilarity(unit(1.0), []) == 1.0
-    assert opposed <= 1.0
+    assert in_domain_dissimilarity(unit(1.0), np.zeros(DIM), 0) == 1.0
+    assert in_domain_dissimilarity(unit(1.0), unit(-1.0), 1) == 1.0
 
 
 def test_dissimilarity_is_the_mean_distance_to_the_domain():
-    assert in_domain_dissimilarity(unit(1.0), [unit(1.0), unit(0.0, 1.0)]) == pytest.approx(0.5)
-    assert in_domain_dissimilarity(unit(1.0), [unit(1.0)]) == pytest.approx(0.0, abs=1e-6)
+    assert in_domain_dissimilarity(unit(1.0), unit(1.0) + unit(0.0, 1.0), 2) == pytest.approx(0.5)
+    assert in_domain_dissimilarity(unit(1.0), unit(1.0), 1) == pytest.approx(0.0, abs=1e-6)
+    assert in_domain_dissimilarity(unit(1.0), 3 * unit(1.0, 1.0), 3) == pytest.approx(1 - 2**-0.5)
+
+
+def test_dissimilarity_of_several_texts_at_once():
+    texts = np.array([unit(1.0), unit(0.0, 1.0)])
+    assert in_domain_dissimilarity(texts, texts[::-1], 1).tolist() == pytest.approx([1.0, 1.0])

@@ -56,3 +56,39 @@ def test_what_is_no_gguf_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"plain text that is long enough to look like a header")
     with pytest.raises(TuningError, match=r"model\.gguf"):
         Weights(path)
+
+
+def test_every_tensor_is_what_the_gguf_package_reads(weights: Weights, embedded_path: Path) -> None:
+    from gguf import GGUFReader, dequantize
+
+    for tensor in GGUFReader(str(embedded_path)).tensors[:14]:
+        shape = tuple(int(size) for size in reversed(tensor.shape))
+        assert weights.shape(tensor.name) == shape
+        expected = dequantize(np.ascontiguousarray(tensor.data), tensor.tensor_type).reshape(shape)
+        assert np.array_equal(weights.tensor(tensor.name), expected)
+
+
+def test_kept_rows_equal_those_of_the_file(weights: Weights) -> None:
+    some = np.array([49151, 0, 7])
+    assert np.array_equal(weights.rows(weights.head).take(some), weights.tensor(weights.head, some))
+
+
+@pytest.mark.parametrize("kept", [3, 20, 60, 5_000, 1_000_000])
+def test_a_file_cut_anywhere_is_refused_when_it_is_opened_or_read(
+    kept: int, embedded_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.gguf"
+    with embedded_path.open("rb") as whole:
+        path.write_bytes(whole.read(kept))
+    with pytest.raises(TuningError, match="can't be read as GGUF"):
+        Weights(path)
+
+
+def test_a_file_cut_within_its_tensors_is_refused_when_one_is_missing(
+    embedded_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "cut.gguf"
+    with embedded_path.open("rb") as whole:
+        path.write_bytes(whole.read(20_000_000))
+    with pytest.raises(TuningError, match="ends within"):
+        Weights(path).tensor("blk.29.ffn_down.weight")
