@@ -18,7 +18,7 @@ from synthesis.judge import Embed
 from synthesis.kinds import kind_of
 from synthesis.questions import parse
 from synthesis.rules import reword
-from synthesis.verify import NO, fact_of
+from synthesis.verify import NO, fact_of, says_the_fact
 from synthesis.words import SMALL, meaning_of
 
 COSINE_LEAST = 0.6
@@ -54,19 +54,17 @@ def same_by_words(first: str, second: str) -> bool:
     """Whether two questions ask the same, as far as words and the rules of rewording can tell."""
     if same_text(first, second):
         return True
-    if (
+    # What two questions must share is looked up once for each, so that many can be compared.
+    if _marks(first).isdisjoint(_marks(second)) or (
         persons_of(first) != persons_of(second)
         or names_another(first, second)
         or names_another(second, first)
     ):
         return False
-    if _wordings(first) & _wordings(second):
+    if not _wordings(first).isdisjoint(_wordings(second)):
         return True
-    telling = _telling(first)
     return (
-        bool(telling)
-        and telling == _telling(second)
-        and kind_of(first) == kind_of(second)
+        kind_of(first) == kind_of(second)
         and same_time(first, second)
         and same_time(second, first)
         and _is_negated(first) == _is_negated(second)
@@ -77,14 +75,24 @@ def answers_agree(question: str, asked: str, answer: str, told: str) -> bool:
     """Whether two answers say the same, or one only more: "Biscuit." and "Your dog is called Biscuit."."""
     if words_of(answer) == words_of(told):
         return True
-    new, old = (fact_of(f"{question} {asked}", text) for text in (answer, told))
     if _is_negated(answer) != _is_negated(told):
         return False
-    return bool(new or old) and (new <= old or old <= new) and bool(new) == bool(old)
+    new, old = (fact_of(f"{question} {asked}", text) for text in (answer, told))
+    if new and old:
+        return new <= old or old <= new
+    # Without a word of their own both agree with the question, or choose between what it offers.
+    return new == old and (" or " not in question or says_the_fact(question, answer, told))
 
 
-@lru_cache(maxsize=512)
-def _wordings(question: str) -> frozenset[str]:
+@lru_cache(maxsize=8192)
+def _marks(question: str) -> frozenset[object]:
+    """What the same question in other words has one of as well: a wording by rule, or the telling words."""
+    telling = _telling(question)
+    return _wordings(question) | ({frozenset(telling.items())} if telling else set())
+
+
+@lru_cache(maxsize=8192)
+def _wordings(question: str) -> frozenset[object]:
     return frozenset(" ".join(words_of(text)) for text in (question, *reword(question)))
 
 

@@ -31,7 +31,7 @@ MOST_TOKENS = 40
 DRY_CALLS = 6
 """So many calls in a row without a new good wording, and the model has nothing more to give."""
 RULES_CONSIDERED = 18
-MODEL_BONUS = 0.2
+MODEL_BONUS = 0.1
 """So much nearer may a wording of the model be: its turns of phrase are ones that no rule has."""
 RANK_COST = 0.01
 """The rules give their best first."""
