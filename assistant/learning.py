@@ -33,6 +33,7 @@ from tuning.examples import Example
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
+Confirm = Callable[[threading.Event, Callable[[int, int], None]], int]
 
 # Longer answers are left to a method that can afford them.
 LONGEST_ANSWER_TOKENS = 96
@@ -58,14 +59,19 @@ class Learner:
         paths: Paths,
         embed: Callable[[Sequence[str]], np.ndarray],
         release: Callable[[], None] = give_back,
+        confirm: Confirm | None = None,
     ) -> None:
-        """`embed` maps texts to unit vectors; `release` frees what it holds once the lessons are made."""
+        """`embed` maps texts to unit vectors; `release` frees what it holds once the lessons are made.
+
+        `confirm` asks about statements that wait to be confirmed, so that none is left out.
+        """
         self._store = store
         self._engine = engine
         self._settings = settings
         self._paths = paths
         self._embed = embed
         self._release = release
+        self._confirm = confirm
         self.versions = VersionControl(store, engine, paths)
         self._busy = threading.Lock()
 
@@ -116,6 +122,10 @@ class Learner:
         on_progress(Progress("synthesise", 0.0, "looking for what to learn"))
         with watch.stage("load"):
             self._engine.load()
+        if self._confirm is not None:
+            with watch.stage("confirm"):
+                asked = _reporter(on_progress, "synthesise", 0.0, 0.05, cancel)
+                self._confirm(cancel, lambda done, of: asked(done / of, f"{done} of {of} statements checked"))
         chosen, skipped = self._choose()
         if not chosen:
             return LearnReport(None, "nothing", "There is nothing to learn yet. Correct an answer first.")

@@ -7,7 +7,7 @@ store; never sees the screen or the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,16 +21,21 @@ KINDS = ("good", "bad", "edit", "skip")
 COMPLAINTS = ("bad", "skip")
 GOOD_WEIGHT = 0.5
 """A praised answer counts half as much as one the owner wrote."""
+QUOTE_LENGTH = 60
 
 OnSkip = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class MarkResult:
-    """What happened, as a sentence for the status line, and the pair it concerns if there is one."""
+    """What happened, as a sentence for the status line, and the pair it concerns if there is one.
+
+    `replaced` are the older answers to the same question that are no longer in force because of it.
+    """
 
     message: str
     pair_id: int | None = None
+    replaced: tuple[Pair, ...] = ()
 
 
 def apply_mark(
@@ -57,21 +62,28 @@ def apply_mark(
         text = text.strip()
         _question(store, turn)
     former = store.marks.latest(turn_id)
+    in_force = {pair.id for pair in store.pairs.list("active")}
     store.marks.add(turn_id, kind, text if kind == "edit" else None)
     pair_id = settle(store, turn_id, former=former.kind if former else None)
     if kind == "skip" and on_skip is not None:
         on_skip(turn_id)
-    return MarkResult(_sentence(kind, waiting() if waiting else pairs_waiting(store)), pair_id)
+    older = store.pairs.superseded_by(pair_id) if pair_id is not None else []
+    replaced = tuple(pair for pair in older if pair.id in in_force)
+    count = waiting() if waiting else pairs_waiting(store)
+    return MarkResult(_sentence(kind, count, replaced), pair_id, replaced)
 
 
 def undo_mark(store: Store, chat_id: int | None, *, waiting: Callable[[], int] | None = None) -> MarkResult:
     """Take back the last mark of this chat (of any chat when `chat_id` is None), pairs included."""
+    superseded = {pair.id for pair in store.pairs.list("superseded")}
     mark = store.marks.undo_last(chat_id)
     if mark is None:
         return MarkResult("Nothing to undo: no mark in this chat.")
     pair_id = settle(store, mark.turn_id, former=mark.kind)
     count = waiting() if waiting else pairs_waiting(store)
-    return MarkResult(f"Took back {_NAMES[mark.kind]}: {_pairs_wait(count)}.", pair_id)
+    back = [pair for pair in store.pairs.list("active") if pair.id in superseded]
+    again = f"; the older answer {quoted(back)} is in force again" if back else ""
+    return MarkResult(f"Took back {_NAMES[mark.kind]}{again}: {_pairs_wait(count)}.", pair_id)
 
 
 def settle(store: Store, turn_id: int, *, former: str | None = None) -> int | None:
@@ -91,11 +103,11 @@ def settle(store: Store, turn_id: int, *, former: str | None = None) -> int | No
     elif last is not None and last.kind == "good":
         wanted = (turn.content, "good", GOOD_WEIGHT)
 
+    # An earlier judgement that still stands is superseded by the last one, like any older answer.
+    standing = {(turn.content if mark.kind == "good" else mark.text or "").strip() for mark in marks}
     for pair in store.pairs.for_turn(turn_id):
-        if pair.source in ("edit", "good") and (wanted is None or pair.answer != wanted[0]):
-            _set_state(store, pair, "off")
-            if wanted is None:
-                _restore_superseded(store, pair.question)
+        if pair.source in ("edit", "good") and (wanted is None or pair.answer not in standing):
+            store.pairs.take_back(pair.id)
     complained = last is not None and last.kind in COMPLAINTS
     if complained or former in COMPLAINTS:
         _set_own_reply(store, turn_id, "off" if complained else "active")
@@ -128,12 +140,21 @@ _NAMES = {"good": "“good”", "bad": "“bad”", "edit": "the correction", "s
 _LABELS = {"good": "good", "bad": "bad", "edit": "corrected", "skip": "not learned from"}
 
 
-def _sentence(kind: str, waiting: int) -> str:
+def quoted(pairs: Sequence[Pair]) -> str:
+    """The answers of pairs in quotation marks, each on one line and cut to a readable length."""
+    texts = [" ".join(pair.answer.split()) for pair in pairs]
+    return ", ".join(
+        f"“{text[:QUOTE_LENGTH].rstrip()}…”" if len(text) > QUOTE_LENGTH else f"“{text}”" for text in texts
+    )
+
+
+def _sentence(kind: str, waiting: int, replaced: Sequence[Pair]) -> str:
     tune = "the next tuning (F5 or `assistant learn now`)"
+    instead = f" It replaces the older answer {quoted(replaced)}, which undo brings back." if replaced else ""
     if kind == "edit":
-        return f"Kept as a correction: {_pairs_wait(waiting)} for {tune}."
+        return f"Kept as a correction: {_pairs_wait(waiting)} for {tune}.{instead}"
     if kind == "good":
-        return f"Kept as a good answer, at half weight: {_pairs_wait(waiting)} for {tune}."
+        return f"Kept as a good answer, at half weight: {_pairs_wait(waiting)} for {tune}.{instead}"
     if kind == "bad":
         return "Noted as bad; nothing is learned from it. Press e (or /edit) to say what it should have said."
     return "Nothing will be learned from this turn: its pairs are off and it leaves the buffer."
@@ -170,7 +191,11 @@ def _set_statements(store: Store, turn: Turn, state: str) -> None:
     turn_ids = [turn.id] if turn.reply_to is None else [turn.id, turn.reply_to]
     for turn_id in turn_ids:
         for pair in store.pairs.for_turn(turn_id):
-            if pair.source == "statement" and pair.state != "superseded":
+            if pair.source != "statement":
+                continue
+            if state == "off" and pair.state == "active":
+                store.pairs.take_back(pair.id)
+            elif state == "active" and pair.state == "off":
                 _set_state(store, pair, state)
 
 
@@ -181,16 +206,9 @@ def _set_own_reply(store: Store, turn_id: int, state: str) -> None:
             continue
         key = question_key(pair.question)
         others = [each for each in store.pairs.list("active") if each.id != pair.id]
-        if state == "off" or not any(question_key(each.question) == key for each in others):
+        answered = any(question_key(each.question) == key for each in others)
+        if state == "off" or not (answered or store.pairs.contradicted(pair.question, pair.answer)):
             _set_state(store, pair, state)
-
-
-def _restore_superseded(store: Store, question: str) -> None:
-    """When a pair is taken back, the answer it had replaced (from whichever turn) is in force again."""
-    key = question_key(question)
-    former = [pair for pair in store.pairs.list("superseded") if question_key(pair.question) == key]
-    if former and not any(question_key(pair.question) == key for pair in store.pairs.list("active")):
-        _set_state(store, max(former, key=lambda pair: pair.id), "active")
 
 
 def _set_state(store: Store, pair: Pair, state: str) -> None:

@@ -48,6 +48,8 @@ class Notice:
     Args:
         load_embedder: called once, by the worker, when the first turn comes.
         statement_pairs: finds what a user's text states, e.g. `synthesis.statement_pairs`.
+        confirm: is told when statements wait to be confirmed, and returns at once; without it they count as
+            soon as they are found.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Notice:
         buffer: SelectionBuffer,
         *,
         statement_pairs: Callable[[str], Sequence[Statement]] | None = None,
+        confirm: Callable[[], None] | None = None,
         on_decision: Callable[[Decision], None] | None = None,
     ) -> None:
         self._store = store
         self._load_embedder = load_embedder
         self._buffer = buffer
         self._statement_pairs = statement_pairs
+        self._confirm = confirm
         self._on_decision = on_decision
         self._embedder: Embedder | None = None
         self._embedder_failed = False
@@ -93,7 +97,7 @@ class Notice:
                 self._buffer.remove(related)
                 for pair in self._store.pairs.for_turn(related):
                     if pair.source == "statement" and pair.state == "active":
-                        self._store.pairs.set_state(pair.id, "off")
+                        self._store.pairs.take_back(pair.id)
 
     def on_unskip(self, turn_id: int) -> None:
         """The owner took `on_skip` back: look at the exchange again and let its statements count."""
@@ -150,8 +154,15 @@ class Notice:
                 return
             for statement in found:
                 self._store.pairs.add(
-                    statement.question, statement.answer, source="statement", turn_id=exchange.user.id
+                    statement.question,
+                    statement.answer,
+                    source="statement",
+                    turn_id=exchange.user.id,
+                    state="unconfirmed" if self._confirm else "active",
                 )
+        if self._confirm:
+            # Also without a new one: some may be left from the last session.
+            self._confirm()
 
     def _consider(self, exchange: _Exchange) -> None:
         # Half an answer is no model of a good one.

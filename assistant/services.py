@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assistant.embedder import LazyEmbedder
 from assistant.engine.engine import Engine
 from assistant.engine.types import AdapterUse
-from assistant.memory import give_back
 from assistant.models import chosen_model, model_sha256
 from assistant.paths import Paths
 from assistant.selecting import open_buffer
@@ -20,12 +19,10 @@ from assistant.store.records import Turn
 from assistant.versions import uses_in_force
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from assistant.annotation.asking import Annotation
+    from assistant.confirming import Confirming
     from assistant.learning import Learner
     from assistant.noticing import Notice
-    from selection.embedding import Embedder
 
 # How long closing waits for turns that are still being looked at.
 CLOSE_WAIT_S = 5.0
@@ -40,6 +37,7 @@ class Services:
     settings: Settings
     learner: Learner
     notice: Notice
+    confirming: Confirming
     annotation: Annotation
     adapter_notes: list[str] = field(default_factory=list)
 
@@ -60,36 +58,14 @@ class Services:
         self.notice.on_skip(turn_id)
 
     def close(self) -> None:
-        """Finish what is waiting, free the model, release the store."""
+        """Finish what is waiting, free the model, release the store.
+
+        Statements that were not confirmed yet wait for the next time.
+        """
+        self.confirming.close(wait_s=CLOSE_WAIT_S)
         self.notice.close(wait_s=CLOSE_WAIT_S)
         self.engine.close()
         self.store.close()
-
-
-class LazyEmbedder:
-    """The embedding model, loaded by whoever needs it first; one at a time."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._embedder: Embedder | None = None
-
-    def get(self) -> Embedder:
-        with self._lock:
-            if self._embedder is None:
-                from selection.embedding import load_embedder
-
-                self._embedder = load_embedder(self._name)
-            return self._embedder
-
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        return self.get().encode(texts)
-
-    def release(self) -> None:
-        """Free it; whoever needs it next loads it again."""
-        with self._lock:
-            self._embedder = None
-        give_back()
 
 
 def open_engine(
@@ -119,9 +95,12 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
     """
     from assistant.annotation.asking import Annotation
     from assistant.annotation.own_replies import OwnReplies
+    from assistant.confirming import Confirming, asking
+    from assistant.contradictions import Contradictions
     from assistant.learning import Learner
     from assistant.noticing import Notice
     from synthesis.statements import statement_pairs
+    from synthesis.verify import confirm
 
     store = Store.open(paths)
     problems: list[str] = []
@@ -134,6 +113,8 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
     try:
         engine = open_engine(settings, model, in_force)
         embedder = LazyEmbedder(settings.embedding_model)
+        store.pairs.find_contradicted = Contradictions(embedder)
+        confirming = Confirming(store, asking(engine), confirm=confirm, statement_pairs=statement_pairs)
         buffer = open_buffer(store, settings)
         is_allowed = settings.learn and settings.learn_from_own_replies
         own = OwnReplies(store, buffer, is_allowed=is_allowed)
@@ -143,11 +124,14 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
             embedder.get,
             buffer,
             statement_pairs=statement_pairs,
+            confirm=confirming.wake,
             on_decision=lambda _: own.refresh(),
         )
         annotation = Annotation(store, buffer, settings)
-        learner = Learner(store, engine, settings, paths, embedder, release=embedder.release)
+        learner = Learner(
+            store, engine, settings, paths, embedder, release=embedder.release, confirm=confirming.settle
+        )
     except BaseException:
         store.close()
         raise
-    return Services(store, engine, settings, learner, notice, annotation, problems)
+    return Services(store, engine, settings, learner, notice, confirming, annotation, problems)

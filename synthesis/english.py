@@ -133,7 +133,7 @@ _ING_NOUNS = frozenset(
     landing""".split()
 )
 # "my sister cooking" is a sister who cooks, "my evening cooking" is a kind of cooking.
-_PEOPLE = frozenset(
+PEOPLE = frozenset(
     """brother sister mother father mum mom dad son daughter wife husband partner aunt uncle cousin niece
     nephew grandmother grandfather grandma grandpa grandson granddaughter friend boss neighbour neighbor
     girlfriend boyfriend colleague flatmate parents children kids friends""".split()
@@ -189,7 +189,7 @@ def end_of_noun_phrase(words: list[str], after: str) -> int:
         former = words[place - 1].lower()
         if after == "have" and (is_participle(word) or word in ADVERBS) and former not in DETERMINERS:
             return place
-        if after == "be" and (_is_said_of_it(words, place) or (former in _PEOPLE and word.endswith("ing"))):
+        if after == "be" and (_is_said_of_it(words, place) or (former in PEOPLE and word.endswith("ing"))):
             return place
         if after == "be" and ends_with_complement(word) and words[place - 1].lower() not in DETERMINERS:
             return place

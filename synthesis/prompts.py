@@ -1,15 +1,16 @@
-"""The messages that ask a small chat model to put one question in other words.
+"""What a small chat model is shown so that it puts one question in other words.
 
 Examples are shown as earlier turns of the chat, which a small model follows better than instructions, and
-they are
-of the same kind as the question, because such a model carries over the turn of phrase more reliably than
-the idea.
-The answer to the question is never shown, so it cannot leak into the rewording.
+they are of the same kind as the question, because such a model carries over the turn of phrase more reliably
+than the idea. Left alone it mostly copies the question, so it is made to begin as one of the examples does.
+The answer to the question is never shown, so it cannot leak into the rewording. How often each design leads
+to a usable wording is measured in `benchmarks/synthesis.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 Message = tuple[str, str]
 """(role, content)"""
@@ -79,28 +80,67 @@ _REQUEST = (
     ("Write a short thank-you note.", "Could you compose a few lines that say thank you?"),
     ("List some winter sports.", "Which sports are played in winter?"),
 )
+_KINDS = (_CALLED, _WHERE, _WHEN, _WHO, _HOW, _WHETHER, _WHAT, _REQUEST)
 
 
-def zero_shot(question: str) -> list[Message]:
-    """The instruction alone."""
-    return [("system", INSTRUCTION), ("user", f"Question: {question}\nSame question in other words:")]
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is shown, and the word its answer must begin with, "" for any."""
+
+    messages: list[Message]
+    beginning: str = ""
 
 
-def few_shot(question: str, variant: int = 0, *, avoid: Sequence[str] = ()) -> list[Message]:
+def zero_shot(question: str, variant: int = 0, *, avoid: Sequence[str] = ()) -> Prompt:
+    """The instruction alone, whatever the variant."""
+    return Prompt([("system", INSTRUCTION), ("user", f"Question: {question}\nSame question in other words:")])
+
+
+def mixed_shot(question: str, variant: int = 0, *, avoid: Sequence[str] = ()) -> Prompt:
+    """As `few_shot`, with examples of different kinds, one of each."""
+    mixed = [examples[variant % len(examples)] for examples in _KINDS]
+    return Prompt(_shown(question, _usable(mixed, question, avoid), variant))
+
+
+def few_shot(question: str, variant: int = 0, *, avoid: Sequence[str] = ()) -> Prompt:
     """The instruction, then examples of the question's kind as earlier turns, then the question.
 
     `variant` turns the examples, so that another one stands last and is followed most closely. An example
-    that is
-    `question` or in `avoid` is left out: its rewording would be copied.
+    that is `question` or in `avoid` is left out: its rewording would be copied.
     """
-    known = {text.casefold() for text in (question, *avoid)}
-    kind = examples_like(question)
-    turned = [kind[(variant + place) % len(kind)] for place in range(len(kind))]
-    messages: list[Message] = [("system", INSTRUCTION)]
-    shown = [pair for pair in turned if not known & {pair[0].casefold(), pair[1].casefold()}][:SHOWN]
-    for original, reworded in shown:
-        messages += [("user", original), ("assistant", reworded)]
-    return [*messages, ("user", question)]
+    return Prompt(_shown(question, _usable(examples_like(question), question, avoid), variant))
+
+
+def led(question: str, variant: int = 0, *, avoid: Sequence[str] = ()) -> Prompt:
+    """As `few_shot`, and the answer must begin as the last example's does, and not as the question does.
+
+    Each variant takes another beginning; there are `len(beginnings(question, avoid))` of them, and without
+    any this is `few_shot`.
+    """
+    usable = _usable(examples_like(question), question, avoid)
+    ways = beginnings(question, avoid)
+    if not ways:
+        return few_shot(question, variant, avoid=avoid)
+    way = ways[variant % len(ways)]
+    last = next(place for place, (_, reworded) in enumerate(usable) if reworded.split()[0] == way)
+    return Prompt(_shown(question, usable, last + 1 - SHOWN), way)
+
+
+def beginnings(question: str, avoid: Sequence[str] = ()) -> list[str]:
+    """First words of rewordings of questions of this kind, other than the question's own."""
+    own = question.split()[0].casefold() if question.split() else ""
+    usable = _usable(examples_like(question), question, avoid)
+    found = dict.fromkeys(reworded.split()[0] for _, reworded in usable)
+    return [word for word in found if word.casefold() != own]
+
+
+DESIGNS: dict[str, Callable[..., Prompt]] = {
+    "zero-shot": zero_shot,
+    "few-shot, mixed kinds": mixed_shot,
+    "few-shot, same kind": few_shot,
+    "few-shot, same kind, led": led,
+}
+"""Ways to ask for a wording, all called alike; the last is the one in use. A beginning takes a grammar."""
 
 
 def examples_like(question: str) -> tuple[tuple[str, str], ...]:
@@ -115,3 +155,19 @@ def examples_like(question: str) -> tuple[tuple[str, str], ...]:
         if asking in words:
             return examples
     return _WHAT if {"what", "which"} & set(words) else _WHETHER
+
+
+def _usable(
+    examples: Sequence[tuple[str, str]], question: str, avoid: Sequence[str]
+) -> list[tuple[str, str]]:
+    known = {text.casefold() for text in (question, *avoid)}
+    return [pair for pair in examples if not known & {pair[0].casefold(), pair[1].casefold()}]
+
+
+def _shown(question: str, examples: Sequence[tuple[str, str]], first: int) -> list[Message]:
+    """`SHOWN` examples from place `first` on, in a circle."""
+    messages: list[Message] = [("system", INSTRUCTION)]
+    for place in range(min(SHOWN, len(examples))):
+        original, reworded = examples[(first + place) % len(examples)]
+        messages += [("user", original), ("assistant", reworded)]
+    return [*messages, ("user", question)]

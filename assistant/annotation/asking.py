@@ -142,6 +142,9 @@ class Annotation:
         the turn is gone or the correction is empty; nothing is kept then.
         """
         store = self._store
+        if outcome in ("fine", "corrected"):
+            # Looked at before the transaction: it may load the embedding model, which takes seconds.
+            store.pairs.contradicted(subject.question, text or subject.answer)
         with store.together():
             if outcome == "never":
                 message = "You won't be asked about this again. Nothing else changes."

@@ -66,7 +66,7 @@ class OwnReplies:
             pair.id for pair in own if pair.turn_id not in wanted and pair.state != "off"
         )
         for turn_id, (prompt, reply) in wanted.items():
-            if turn_id not in known:
+            if turn_id not in known and not self._store.pairs.contradicted(prompt.content, reply.content):
                 self._store.pairs.add(
                     prompt.content, reply.content, source=SOURCE, turn_id=turn_id, weight=OWN_WEIGHT
                 )

@@ -146,8 +146,12 @@ class Tour:
         services = self._services
         # The tour has no more turns to look at, and wants to see the result.
         services.notice.close()
-        for pair in services.store.pairs.list():
-            _tell(f"  a statement about you: {pair.question} → {pair.answer}")
+        services.confirming.settle(threading.Event())
+        for pair in services.store.pairs.list(None):
+            asked = (
+                "and the model read it so" if pair.state == "active" else "but the model did not read it so"
+            )
+            _tell(f"  a statement about you, {asked}: {pair.question} → {pair.answer}")
         buffer = view_buffer(services.store, services.settings)
         for reply in replies:
             for decision in buffer.why(reply.id):

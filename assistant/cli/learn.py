@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +53,9 @@ def add(
 
     A file is added whole or not at all.
     """
+    from assistant.contradictions import watch
     from assistant.marks import pairs_waiting
+    from assistant.settings import load_settings
     from assistant.store import Store
 
     if file is not None and (question is not None or answer is not None):
@@ -61,13 +63,19 @@ def add(
     if file is None and (question is None or answer is None):
         raise UsageError("Give --question and --answer, or --file.")
     wanted = read_pairs(file) if file is not None else [_usable(question, answer, "A pair")]
-    with Store.open(default_paths()) as store:
+    paths = default_paths()
+    settings = load_settings(paths)
+    with Store.open(paths) as store:
+        watch(store, settings)
+        in_force = {pair.id for pair in store.pairs.list("active")}
         added = store.pairs.add_all(wanted, source=SOURCE)
+        replaced = [pair for pair in store.pairs.list("superseded") if pair.id in in_force]
         waiting = pairs_waiting(store)
     if as_json:
-        document({"pairs": added, "waiting": waiting})
+        document({"pairs": added, "waiting": waiting, "replaced": replaced})
         return
     say(f"Kept {_count(len(added))}. {_count(waiting)} to learn; `assistant learn now` learns.")
+    _tell_replaced(replaced)
 
 
 def learn_now(
@@ -109,6 +117,7 @@ def remove(pair_id: PairId, yes: Yes = False, as_json: AsJson = False) -> None:
 
     with Store.open(default_paths()) as store:
         pair = store.pairs.get(pair_id)
+        older = store.pairs.superseded_by(pair_id)
         confirm(f"Delete the pair {pair_id} ({printable(pair.question)})?", yes=yes)
         store.pairs.delete(pair_id)
         if pair.source == "own" and pair.turn_id is not None:
@@ -121,6 +130,7 @@ def remove(pair_id: PairId, yes: Yes = False, as_json: AsJson = False) -> None:
     if pair.learned_in:
         say(f"These versions had learned it and still know it: {', '.join(pair.learned_in)}.")
         say("`assistant learn now` makes a version without it.")
+    _tell_older(older)
 
 
 def off(pair_id: PairId, as_json: AsJson = False) -> None:
@@ -202,18 +212,45 @@ def _usable(question: Any, answer: Any, place: str, hint: str | None = None) -> 
 
 
 def _switch(pair_id: int, state: str, as_json: bool) -> None:
+    from assistant.contradictions import watch
     from assistant.marks import pairs_waiting
+    from assistant.settings import load_settings
     from assistant.store import Store
 
-    with Store.open(default_paths()) as store:
+    paths = default_paths()
+    settings = load_settings(paths)
+    with Store.open(paths) as store:
+        watch(store, settings)
+        in_force = {pair.id for pair in store.pairs.list("active")}
         pair: Pair = store.pairs.set_state(pair_id, state)
+        older = store.pairs.superseded_by(pair_id)
         waits = pairs_waiting(store)
     if as_json:
         document(pair)
     elif state == "off":
         say(f"The pair {pair_id} is off. Versions that learned it know it until `assistant learn now`.")
+        _tell_older(older)
     else:
         say(f"The pair {pair_id} is on. {_count(waits)} to learn.")
+        _tell_replaced([each for each in older if each.id in in_force])
+
+
+def _tell_replaced(pairs: Sequence[Pair]) -> None:
+    """Older answers that were in force until now."""
+    for older in pairs:
+        say(
+            f"Pair {older.superseded_by} replaces the older answer in pair {older.id}:"
+            f" {printable(older.question)} → {printable(older.answer)}"
+        )
+    if pairs:
+        say("The older answer is kept; `assistant learn on PAIR` goes back to it.")
+
+
+def _tell_older(pairs: Sequence[Pair]) -> None:
+    """Older answers that do not come back by themselves."""
+    for older in pairs:
+        say(f"It had replaced pair {older.id}, the older answer: {printable(older.answer)}")
+        say(f"`assistant learn on {older.id}` goes back to it.")
 
 
 def _count(pairs: int) -> str:

@@ -38,12 +38,14 @@ def review(
     as_json: AsJson = False,
 ) -> None:
     """Judge kept replies with single keys, the most useful first; with --json only list them."""
+    from assistant.contradictions import watch
     from assistant.settings import load_settings
     from assistant.store import Store
 
     paths = default_paths()
     settings = load_settings(paths)
     with Store.open(paths, write=not as_json) as store:
+        watch(store, settings)
         annotation = open_annotation(store, settings)
         subjects = annotation.review(limit)
         if as_json:

@@ -41,6 +41,8 @@ def status(as_json: AsJson = False) -> None:
                 "learned": sum(1 for pair in known if pair.state == "active" and pair.learned_in),
                 "off": sum(1 for pair in known if pair.state == "off"),
                 "superseded": sum(1 for pair in known if pair.state == "superseded"),
+                "unconfirmed": sum(1 for pair in known if pair.state == "unconfirmed"),
+                "rejected": sum(1 for pair in known if pair.state == "rejected"),
             },
             "sources": dict(Counter(pair.source for pair in known if pair.state == "active")),
             "buffer": view_buffer(store, settings).counts(),
@@ -57,7 +59,10 @@ def status(as_json: AsJson = False) -> None:
 
 def pairs(
     all_states: Annotated[
-        bool, typer.Option("--all", help="Also pairs that are off or superseded by a newer answer.")
+        bool,
+        typer.Option(
+            "--all", help="Also pairs that are off, superseded by a newer answer, or not confirmed."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,6 +74,7 @@ def pairs(
         found = [
             {
                 **asdict(pair),
+                "replaces": [asdict(older) for older in store.pairs.superseded_by(pair.id)],
                 "wordings": [asdict(wording) for wording in store.pairs.wordings(pair.id)],
                 "rejected": store.pairs.rejects(pair.id),
             }
@@ -123,9 +129,12 @@ def _tell_questions(report: Mapping[str, Any]) -> None:
 
 def _tell_pair(pair: Pair, details: Mapping[str, Any]) -> None:
     learned = f"learned in {', '.join(pair.learned_in)}" if pair.learned_in else "not learned yet"
-    line(f"{pair.id}  {pair.source}, {pair.state}, {learned}")
+    by = f" by {pair.superseded_by}" if pair.superseded_by is not None else ""
+    line(f"{pair.id}  {pair.source}, {pair.state}{by}, {learned}")
     line(f"   Q: {printable(pair.question)}")
     line(f"   A: {printable(pair.answer)}")
+    for older in details["replaces"]:
+        line(f"   replaces {older['id']}: {printable(older['question'])} → {printable(older['answer'])}")
     for wording in details["wordings"]:
         line(f"   - {printable(wording['question'])} ({wording['origin']}, {wording['split']})")
     if details["rejected"]:

@@ -11,6 +11,8 @@ from assistant.engine.measure import BATCH_TOKENS
 from tuning.examples import shared_prefix
 
 SEQUENCES = 32
+READ_AT_ONCE = 64
+"""Prompt tokens read before others get a turn: about half a second on two slow cores."""
 
 
 class Completion:
@@ -38,43 +40,56 @@ class Completion:
     ) -> Iterator[list[list[int]]]:
         """Greedy token ids of each prompt's answer, at most `tokens` of them, end-of-turn included.
 
-        Yields one list per group of prompts, in order, so that a chat can be served in between.
-        Raises ModelError for a prompt longer than the batch.
+        Yields the answers of one group of prompts after the other, in order, and an empty list after each
+        step in between, so that a chat can be served. Raises ModelError for a prompt longer than the context.
         """
         start = 0
         while start < len(prompts):
             group = list(prompts[start : start + SEQUENCES])
             while len(group) > 1 and sum(map(len, group)) > BATCH_TOKENS:
                 group.pop()
-            yield self._group(group, tokens, repeat_penalty)
+            answers: list[list[int]] = [[] for _ in group]
+            for _ in self._steps(group, answers, tokens, repeat_penalty):
+                yield []
+            yield answers
             start += len(group)
 
-    def _group(self, prompts: list[Sequence[int]], tokens: int, penalty: float) -> list[list[int]]:
+    def _steps(
+        self, prompts: list[Sequence[int]], answers: list[list[int]], tokens: int, penalty: float
+    ) -> Iterator[None]:
+        """Fill `answers`, yielding after each evaluation."""
         self._context.forget()
-        self._batch.clear()
         shared = shared_prefix(prompts)
-        for position in range(shared):
-            self._batch.add(prompts[0][position], position, range(len(prompts)), output=False)
-        last: dict[int, int] = {}
+        # (token, position, sequences, whether its logits are wanted)
+        queue: list[tuple[int, int, Sequence[int], bool]] = [
+            (prompts[0][position], position, range(len(prompts)), False) for position in range(shared)
+        ]
         for sequence, prompt in enumerate(prompts):
             for position in range(shared, len(prompt)):
-                self._batch.add(prompt[position], position, [sequence], output=position == len(prompt) - 1)
-            last[sequence] = len(self._batch) - 1
-        answers: list[list[int]] = [[] for _ in prompts]
-        for step in range(tokens):
-            self._batch.decode(self._context)
-            for sequence, index in last.items():
-                answers[sequence].append(_pick(self._context.logits(index), answers[sequence], penalty))
-            alive = [s for s in last if not self._model.is_end(answers[s][-1])]
-            if not alive or step == tokens - 1:
-                break
-            self._batch.clear()
-            last = {}
-            for sequence in alive:
-                position = len(prompts[sequence]) + len(answers[sequence]) - 1
-                self._batch.add(answers[sequence][-1], position, [sequence], output=True)
-                last[sequence] = len(self._batch) - 1
-        return answers
+                queue.append((prompt[position], position, [sequence], position == len(prompt) - 1))
+        while queue:
+            read, queue = queue[:READ_AT_ONCE], queue[READ_AT_ONCE:]
+            self._evaluate(read, answers, penalty)
+            yield
+            if queue:
+                continue
+            queue = [
+                (answer[-1], len(prompts[sequence]) + len(answer) - 1, [sequence], True)
+                for sequence, answer in enumerate(answers)
+                if len(answer) < tokens and not self._model.is_end(answer[-1])
+            ]
+
+    def _evaluate(
+        self, read: list[tuple[int, int, Sequence[int], bool]], answers: list[list[int]], penalty: float
+    ) -> None:
+        self._batch.clear()
+        for token, position, sequences, output in read:
+            self._batch.add(token, position, sequences, output=output)
+        self._batch.decode(self._context)
+        for index, (_, _, sequences, output) in enumerate(read):
+            if output:
+                answer = answers[sequences[0]]
+                answer.append(_pick(self._context.logits(index), answer, penalty))
 
     def close(self) -> None:
         self._batch.close()

@@ -185,7 +185,8 @@ class Engine:
     ) -> Iterator[list[list[int]]]:
         """Short greedy answers to many prompts under exactly these adapters (see `Completion.run`).
 
-        Group by group, as background work. Raises ModelError and AdapterError.
+        Group by group and step by step, as background work: the conversation's cache is left alone, and a
+        chat waits no longer than one step. Raises ModelError and AdapterError.
         """
 
         def start() -> Iterator[list[list[int]]]:

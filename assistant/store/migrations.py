@@ -8,6 +8,7 @@ from pathlib import Path
 
 from assistant.errors import StoreCorrupt, StoreError
 from assistant.store.database import Session
+from assistant.store.pair_steps import m008_own_replies, m009_contradictions
 from assistant.store.records import now
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -208,30 +209,6 @@ def m007_questions(db: sqlite3.Connection) -> None:
     )
 
 
-def m008_own_replies(db: sqlite3.Connection) -> None:
-    # SQLite cannot change a CHECK in place: the table is made anew from its own text and its rows copied.
-    # Foreign keys are off while steps are applied, so that dropping the former table takes no wording along.
-    statements = [
-        row[0]
-        for row in db.execute(
-            "SELECT sql FROM sqlite_master WHERE tbl_name = 'pairs' AND sql IS NOT NULL"
-            " ORDER BY type = 'index'"
-        )
-    ]
-    # Numbers of deleted pairs must not come back: versions name what they learned by number.
-    last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'pairs'").fetchone()
-    table = statements[0].replace("CREATE TABLE pairs", "CREATE TABLE pairs_new", 1)
-    db.execute(table.replace("'statement', 'good')", "'statement', 'good', 'own')", 1))
-    db.execute("INSERT INTO pairs_new SELECT * FROM pairs")
-    db.execute("DROP TABLE pairs")
-    db.execute("ALTER TABLE pairs_new RENAME TO pairs")
-    for index in statements[1:]:
-        db.execute(index)
-    if last is not None:
-        db.execute("DELETE FROM sqlite_sequence WHERE name = 'pairs'")
-        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('pairs', ?)", (last[0],))
-
-
 MIGRATIONS: tuple[Migration, ...] = (
     m001_chats,
     m002_search,
@@ -241,6 +218,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_imports,
     m007_questions,
     m008_own_replies,
+    m009_contradictions,
 )
 
 

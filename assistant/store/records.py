@@ -134,9 +134,11 @@ class Question:
 class Pair:
     """A question and the answer that should be learned.
 
-    `source` is edit, added, statement, good or own (the model's own reply that nobody complained about);
-    `state` is active, off or superseded (by a newer answer to the same question). `learned_in` are the ids
-    of the versions trained on it that passed their checks or were put in force all the same.
+    `source` is edit, added, statement, good or own (the model's own reply that nobody complained about).
+    `state` is active, off, superseded (by the newer answer `superseded_by`, None once that is deleted),
+    unconfirmed (a statement that the model was not asked about yet) or rejected (asked, and the statement
+    does not answer the question). `learned_in` are the ids of the versions trained on it that passed their
+    checks or were put in force all the same.
     """
 
     id: int
@@ -148,6 +150,7 @@ class Pair:
     created: str
     weight: float
     learned_in: tuple[str, ...]
+    superseded_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

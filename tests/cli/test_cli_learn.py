@@ -210,7 +210,8 @@ def test_status_counts_what_waits_and_what_is_known(run: Run, run_json: RunJson,
     run("learn", "off", "3")
     learned(paths, 1)
     status = run_json("learn", "status")
-    assert status["pairs"] == {"waiting": 1, "learned": 1, "off": 1, "superseded": 0}
+    states = {"waiting": 1, "learned": 1, "off": 1, "superseded": 0, "unconfirmed": 0, "rejected": 0}
+    assert status["pairs"] == states
     assert (status["sources"], status["active"]) == ({"added": 2}, ["v0001"])
     assert "waiting 1, learned 1" in run("learn", "status")[1]
 

@@ -212,6 +212,23 @@ def test_completing_many_prompts_answers_as_one_by_one(engine: Engine) -> None:
     assert answers[1] == engine.chat(ask(questions[1]), GREEDY).text
 
 
+def test_a_chat_need_not_wait_for_a_whole_answer_in_the_background(engine: Engine) -> None:
+    prompt = engine.prompt(ask("Count to one hundred, please. " * 20))
+    steps = engine.complete([prompt], tokens=12)
+    begun = [next(steps), next(steps)]
+    assert begun == [[], []], "reading a long prompt is more than one step"
+    reply = engine.chat(ask("What is the capital of France?"), GREEDY)
+    answers = [answer for group in steps for answer in group]
+    assert "Paris" in reply.text and len(answers) == 1 and len(answers[0]) == 12
+
+
+def test_work_in_the_background_leaves_the_conversations_cache_alone(engine: Engine) -> None:
+    engine.chat(ask("What is the capital of France?"), GREEDY)
+    seen = list(engine._parts.generator._seen)
+    list(engine.complete([engine.prompt(ask("Say hello."))], tokens=2))
+    assert seen and engine._parts.generator._seen == seen
+
+
 def test_a_chat_goes_before_background_work(engine: Engine) -> None:
     order: list[str] = []
     started = threading.Event()

@@ -86,6 +86,19 @@ def test_finished_turn_is_kept_and_its_statement_becomes_a_pair(store, buffer, e
     assert store.paths.index.exists()
 
 
+def test_a_statement_waits_to_be_confirmed_where_someone_does(store, buffer, embedder):
+    told = []
+    notice = Notice(
+        store, lambda: embedder, buffer, statement_pairs=statements, confirm=lambda: told.append(1)
+    )
+    notice.after_turn(*exchange(store, "my dog is called Biscuit"))
+    notice.after_turn(*exchange(store, "hello"))
+    assert notice.close()
+    (pair,) = store.pairs.list(None)
+    assert (pair.state, pair.source) == ("unconfirmed", "statement")
+    assert len(told) == 2, "also after a turn without a statement: some may be left from the last session"
+
+
 def test_embedder_is_loaded_by_the_first_turn_in_the_background(store, buffer, embedder):
     loaded_in = []
 

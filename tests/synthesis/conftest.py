@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selection.embedding import load_embedder
-from synthesis.rephrase import Embed
+from synthesis.judge import Embed
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,10 @@ import pytest
 
 from synthesis.checks import find_fault
 from synthesis.grammar import one_question
+from synthesis.judge import Embed, Judge
 from synthesis.persons import as_the_owner
-from synthesis.prompts import few_shot
-from synthesis.rephrase import DRY_CALLS, Embed, Generate, rephrase
+from synthesis.prompts import DESIGNS, SHOWN, beginnings, led
+from synthesis.rephrase import DRY_CALLS, Generate, choose, rephrase
 
 QUESTION, ANSWER = "What is my rabbit called?", "Your rabbit is called Pepper."
 
@@ -28,6 +29,15 @@ def test_good_wordings_of_the_model_are_kept_with_their_scores(embed: Embed) -> 
     assert {wording.origin for wording in synthesis.wordings} == {"model"}
     assert all(0.15 <= wording.rouge1 <= 0.9 and wording.similarity >= 0.75 for wording in synthesis.wordings)
     assert synthesis.calls == 2
+
+
+def test_two_wordings_that_are_alike_count_less_than_two_that_differ(embed: Embed) -> None:
+    alike = ["What name does my rabbit have?", "What name has my rabbit?"]
+    judge = Judge(QUESTION, ANSWER, embed)
+    judge.consider([*alike, "Do you know what they call my rabbit at home?"], "rules")
+    judge.consider(["Which name did I give my rabbit?"], "rules")
+    chosen = {wording.question for wording in choose(judge, 2)}
+    assert len(judge.accepted) == 4 and not set(alike) <= chosen
 
 
 def test_rules_fill_up_what_the_model_cannot_deliver(embed: Embed) -> None:
@@ -133,10 +143,42 @@ def test_a_wording_about_you_is_put_into_the_owners_mouth(said: str, owners: str
     assert as_the_owner("Where did I put my things?", said) == owners
 
 
-def test_the_prompt_never_shows_an_example_that_is_the_question() -> None:
+@pytest.mark.parametrize("design", DESIGNS)
+def test_no_prompt_shows_an_example_that_is_the_question(design: str) -> None:
     for variant in range(6):
-        contents = [content for _, content in few_shot("Who is my plumber?", variant)]
-        assert contents.count("Who is my plumber?") == 1 and contents[-1] == "Who is my plumber?"
+        messages = DESIGNS[design]("Who is my plumber?", variant).messages
+        contents = [content for _, content in messages]
+        assert sum("Who is my plumber?" in content for content in contents) == 1
+        assert "Who is my plumber?" in contents[-1] and messages[-1][0] == "user"
+
+
+def test_the_model_is_led_to_begin_as_the_last_example_does_and_not_as_the_question() -> None:
+    question = "Where do I keep the rake?"
+    ways = beginnings(question)
+    assert "Where" not in ways and len(ways) >= 3
+    for variant, way in enumerate(ways):
+        prompt = led(question, variant)
+        assert prompt.beginning == way
+        assert len(prompt.messages) == 2 * SHOWN + 2
+        assert prompt.messages[-2][1].split()[0] == way
+    assert led(question, len(ways)) == led(question, 0)
+
+
+def test_each_try_leads_to_another_beginning(embed: Embed) -> None:
+    grammars: list[str | None] = []
+
+    def remember(messages: object, grammar: str | None, temperature: float, seed: int, tokens: int) -> str:
+        grammars.append(grammar)
+        return ""
+
+    rephrase("Where do I keep the rake?", "In the shed.", generate=remember, embed=embed, budget=3)
+    begun = [str(grammar).split('"')[1].strip() for grammar in grammars]
+    assert begun == beginnings("Where do I keep the rake?")[:3]
+
+
+def test_a_grammar_can_set_the_first_word() -> None:
+    assert one_question("Where do I live?", "Which").startswith('root ::= "Which "')
+    assert one_question("Where do I live?").startswith("root ::= [A-Z")
 
 
 @pytest.mark.timeout(300)

@@ -50,6 +50,21 @@ async def test_e_edits_the_answer_into_a_correction(open_app: Opener) -> None:
         assert (pair.question, pair.answer, pair.source) == ("who am I?", "You are Ada.", "edit")
 
 
+async def test_a_correction_says_which_older_answer_it_replaces_and_undo_brings_it_back(
+    open_app: Opener, services
+) -> None:
+    services.store.pairs.add("who am I?", "You are Bob.", source="added")
+    async with open_app(services) as driver:
+        await driver.send("who am I?")
+        await correct_answer(driver, "You are Ada.")
+        await driver.press("enter")
+        await driver.sees("replaces the older answer “You are Bob.”")
+        assert [pair.answer for pair in active_pairs(driver)] == ["You are Ada."]
+        await driver.press("u")
+        await driver.sees("the older answer “You are Bob.” is in force again")
+        assert [pair.answer for pair in active_pairs(driver)] == ["You are Bob."]
+
+
 async def test_a_corrected_answer_is_what_the_model_sees_next(open_app: Opener, services) -> None:
     engine = ScriptedEngine()
     async with open_app(replace(services, engine=engine)) as driver:
