@@ -3,10 +3,10 @@
 Wordings: how often a text of the model can be used, for each prompt design × grammar × temperature, why not,
 and how diverse the accepted ones are; sets of six chosen in three ways; how many the rules fill up.
 Statements: how often right pairs are confirmed and wrong ones rejected. Contradictions: which questions are
-taken for the same. All texts are the benchmark's own (`data/synthesis.json`; the last part uses the
+taken for the same. All texts are the benchmark's own (`synthesis_texts.json`; the last part uses the
 development items).
 
-    python benchmarks/synthesis.py [--quick] [--model FILE] [--tries 4] [--seed 0] [--threads 2]
+    python benchmarks/synthesis.py [--quick] [--model FILE] [--tries 3] [--seed 0] [--threads 2]
 
 Prints the tables and, but for --quick, writes them to docs/results/synthesis.md. With --quick about 3
 minutes.
@@ -78,7 +78,7 @@ def tell(message: str) -> None:
 
 def run(arguments: argparse.Namespace, model: Model, embed: Embed) -> str:
     """The four parts, as Markdown."""
-    data = json.loads((ROOT / "benchmarks" / "data" / "synthesis.json").read_text(encoding="utf-8"))
+    data = json.loads((ROOT / "benchmarks" / "synthesis_texts.json").read_text(encoding="utf-8"))
     few = QUICK if arguments.quick else None
     questions = [Question(each["question"], each["answer"]) for each in data["questions"][:few]]
     cells = run_cells(questions, model.generate, embed, tries=arguments.tries, seed=arguments.seed, tell=tell)
@@ -142,7 +142,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} questions and statements, two tries")
     parser.add_argument("--model", type=Path, help="a GGUF file; else the model that is installed along")
-    parser.add_argument("--tries", type=int, default=4, help="texts for each question and cell")
+    parser.add_argument("--tries", type=int, default=3, help="texts for each question and cell")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
