@@ -120,7 +120,10 @@ def _near_misses(
     found: list[tuple[int, str]] = []
     for number, fact in enumerate(facts):
         share = -(-NEAR_MISSES_PER_FACT // len(fact.given))
-        misses = [miss for each in fact.given for miss in near_misses(each, count=share, rng=rng)]
+        same = (*fact.wordings, *fact.held_out)
+        misses = [
+            miss for each in fact.given for miss in near_misses(each, count=share, rng=rng, wordings=same)
+        ]
         for miss in misses[:NEAR_MISSES_PER_FACT]:
             found.append((number, _sometimes_reworded(miss, rng)))
     found = [(number, miss) for number, miss in found if miss.casefold() not in taken]

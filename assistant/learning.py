@@ -20,7 +20,7 @@ from assistant.errors import Cancelled, UsageError
 from assistant.gate import Verdict, first_word, judge
 from assistant.guard_answers import ANSWER_TOKENS, CHECK_TOKENS, GuardAnswers
 from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_memory_bytes
-from assistant.memory import give_back
+from assistant.memory import give_back, trim
 from assistant.methods import METHODS, Tuned
 from assistant.models import model_sha256
 from assistant.paths import Paths
@@ -37,6 +37,8 @@ Confirm = Callable[[threading.Event, Callable[[int, int], None]], int]
 
 # Longer answers are left to a method that can afford them.
 LONGEST_ANSWER_TOKENS = 96
+# Between steps the allocator's free pages grow by tens of megabytes.
+TRIM_STEPS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class Learner:
         with watch.stage("features"):
             tell = _reporter(on_progress, "features", 0.27, 0.40, cancel)
             data = self._read(method, curriculum, general, tell)
+        self._engine.rest()
         give_back()
         with watch.stage("tune"):
             tuned = self._tune(method, data, _reporter(on_progress, "tune", 0.40, 0.88, cancel))
@@ -225,9 +228,13 @@ class Learner:
             Example(self._engine.prompt(self._messages(prompt)), tuple(answer), "general")
             for prompt, answer in zip(curriculum.general, general, strict=True)
         ]
+        if not METHODS[method].reads_in_engine:
+            self._engine.rest()
+            give_back()
         for item in METHODS[method].read(self._engine, examples):
             if not isinstance(item, float):
                 return item
+            trim()
             tell(item, f"reading {len(examples)} questions: {item:.0%}")
         raise AssertionError("reading ends with its result")
 
@@ -238,6 +245,8 @@ class Learner:
         ):
             if isinstance(item, Tuned):
                 return item
+            if item.step % TRIM_STEPS == 1:
+                trim()
             tell(item.step / item.steps, f"step {item.step} of {item.steps}", item.loss)
         raise AssertionError("a tuning method ends with its result")
 

@@ -13,6 +13,11 @@ def give_back() -> None:
     glibc keeps freed memory for later; what a model of 90 MB leaves behind would count as ours for good.
     """
     gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """Only the second half of `give_back`: milliseconds, so that a long job can do it now and then."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:  # not there with musl

@@ -22,7 +22,9 @@ from tuning.examples import Example, TuningError, TuningStep
 if TYPE_CHECKING:
     from tuning.weights import Weights
 
-LIKELY_TOKENS = 32
+# Candidates per position. The reduced window of zeroth-order is exact only on them; layer-chain draws others.
+WINDOW_TOKENS = 32
+CHAIN_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,15 @@ class Found(Protocol):
 class Method:
     """`read` yields shares done and then its data; `tune` takes that data and yields steps and a Tuned.
 
-    Both do their work in slices on the engine thread. `general_prompts` is how many prompts guard against
+    Both do their work in slices on the engine thread; tuning never needs the model in the engine, and reading
+    only where `reads_in_engine` says so. `general_prompts` is how many prompts guard against
     spill-over: a guard costs one forward pass, and a method with cheaper steps makes use of more.
     """
 
     read: Callable[[Engine, Sequence[Example]], Iterator[Any]]
     tune: Callable[..., Iterator[TuningStep | Tuned]]
     general_prompts: int
+    reads_in_engine: bool
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +95,7 @@ def _read_layer_chain(engine: Engine, examples: Sequence[Example]) -> Iterator[A
                 examples,
                 _weights(engine.model_path),
                 window=LayerChain().layers,
-                top=LIKELY_TOKENS,
+                top=CHAIN_TOKENS,
                 threads=engine.threads,
             )
 
@@ -116,7 +120,7 @@ def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[
     pairs = [TokenisedPair(each.prompt, each.answer) for each in examples]
     groups = []
     done = 0
-    for scored in engine.measure(pairs, nodes, top=LIKELY_TOKENS):
+    for scored in engine.measure(pairs, nodes, top=WINDOW_TOKENS):
         groups.append(scored)
         done += len(scored.lengths)
         yield done / len(pairs)
@@ -154,6 +158,6 @@ def _tuned(item: Found, architecture: str) -> Tuned:
 
 
 METHODS: dict[str, Method] = {
-    "layer-chain": Method(_read_layer_chain, _tune_layer_chain, general_prompts=100),
-    "zeroth-order": Method(_read_zeroth_order, _tune_zeroth_order, general_prompts=200),
+    "layer-chain": Method(_read_layer_chain, _tune_layer_chain, general_prompts=200, reads_in_engine=False),
+    "zeroth-order": Method(_read_zeroth_order, _tune_zeroth_order, general_prompts=200, reads_in_engine=True),
 }

@@ -1,6 +1,6 @@
 """The whole loop and its cost, next to plain PEFT LoRA on the same pairs in the same run.
 
-    python benchmarks/loop.py --items test --out benchmarks/results/loop.json
+    python benchmarks/loop.py --items test_b --out docs/results/loop.json
 
 Everything runs in fresh processes, one after the other, through the commands people use: teach, learn with
 each method, ask. Seconds per stage come from `learn now --json`, peak memory from the system (`wait4`).
@@ -126,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--items", default="test", help="dev_a, dev_b, dev_c or test")
+    parser.add_argument("--items", default="test_b", help="dev_a, dev_b, dev_c, test or test_b")
     parser.add_argument("--methods", default="layer-chain,zeroth-order")
     parser.add_argument("--wordings", default="1,3", help="given wordings of each fact")
     parser.add_argument("--no-peft", action="store_true", help="leave out the slow reference")

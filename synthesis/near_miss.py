@@ -9,7 +9,7 @@ person's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 
 import numpy as np
@@ -106,12 +106,21 @@ _OTHERS = (
 )
 
 
-def near_misses(question: str, *, count: int, rng: np.random.Generator) -> list[str]:
+def near_misses(
+    question: str, *, count: int, rng: np.random.Generator, wordings: Sequence[str] = ()
+) -> list[str]:
     """At most `count` different questions close to `question` that ask for something else.
 
+    `wordings` ask for the same as `question`: what one of them names or asks for is nothing else. ("Where
+    does my brother live?" misses "Where has my brother moved to?", unless that is another wording of it.)
     When the words of the question are unknown, questions about the owner of the same form are taken instead.
     """
-    ways = [list(way(question)) for way in (_other_things, _other_traits, _other_persons)]
+    same = " | ".join((question, *wordings)).lower()
+    ways = [
+        list(_other_things(question, same)),
+        list(_other_traits(question, same)),
+        list(_other_persons(question)),
+    ]
     for way in ways:
         rng.shuffle(way)
     fallback = [text for text in personal_questions() if _unrelated(text, question)]
@@ -129,7 +138,7 @@ def near_misses(question: str, *, count: int, rng: np.random.Generator) -> list[
     return list(found.values())
 
 
-def _other_things(question: str) -> Iterator[str]:
+def _other_things(question: str, same: str) -> Iterator[str]:
     lowered = question.lower()
     taken: list[tuple[int, int]] = []
     for word, group in _members_by_length():
@@ -145,7 +154,7 @@ def _other_things(question: str) -> Iterator[str]:
                 if (
                     word not in member
                     and is_plural(word) == is_plural(member[0])
-                    and member[0].lower() not in lowered
+                    and not re.search(rf"\b{re.escape(member[0].lower())}\b", same)
                 ):
                     yield _with_article(question[:start], member[0], question[end:])
 
@@ -162,7 +171,7 @@ def _is_the_thing_asked(word: str, question: str, start: int) -> bool:
     return not (word in ("city", "town", "country", "home") and before.endswith("from"))
 
 
-def _other_traits(question: str) -> Iterator[str]:
+def _other_traits(question: str, same: str) -> Iterator[str]:
     for match in re.finditer(
         r"\b(?:my|our) ((?:(?!my\b|our\b)[\w-]+ ){0,2}?)([\w-]+)(?='s\b|[ ,?.!]|$)", question
     ):
@@ -171,7 +180,7 @@ def _other_traits(question: str) -> Iterator[str]:
         if is_plural(words) or (following and not _may_follow(following[1].lower())):
             continue
         for trait, frame in _traits(words.lower()).items():
-            if not any(re.search(rf"\b{asked}\b", question.lower()) for asked in _ASKED[trait]):
+            if not any(re.search(rf"\b{asked}\b", same) for asked in _ASKED[trait]):
                 yield frame.format(f"my {words}")
 
 

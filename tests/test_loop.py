@@ -1,8 +1,8 @@
 """The whole loop as its owner runs it: teach twelve facts, learn, ask in words it never saw.
 
 Only commands are used, with the embedded model and real files. The facts are those of
-benchmarks/data/test.json, which no development run used. One earlier result on them prompted the last
-change of the defaults (docs/log.md).
+benchmarks/data/test_b.json: written without a look at the rules that make wordings and lessons, and used by
+no development run.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Taught:
     held_out_after: float
 
 
-ITEMS: Items = load_items("test")
+ITEMS: Items = load_items("test_b")
 
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["one wording given", "three wordings given"])
@@ -110,8 +110,7 @@ def test_target_nine_of_twelve_recalled_or_ten_with_three_wordings(
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
-def test_target_at_most_three_unknown_questions_get_a_taught_fact(taught: Taught) -> None:
+def test_at_most_three_unknown_questions_get_a_taught_fact(taught: Taught) -> None:
     assert taught.verdict.wrongly_attributed <= 3, str(taught.verdict)
 
 

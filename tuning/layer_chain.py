@@ -34,8 +34,8 @@ class LayerChain:
     steps: int = 224
     # Many answers are harder to learn than the one "I don't know", so facts get half of each step. Twice as
     # many steps of half the size learn the near misses far better (docs/log.md).
-    facts_per_step: int = 10
-    unknowns_per_step: int = 6
+    facts_per_step: int = 11
+    unknowns_per_step: int = 5
     generals_per_step: int = 4
     learning_rate: float = 4e-3
     spill_weight: float = 1.0
@@ -43,9 +43,9 @@ class LayerChain:
 
     @staticmethod
     def for_facts(sequences: int) -> LayerChain:
-        """Steps so that each of these fact sequences is seen about 17 times, within bounds."""
+        """Steps so that each of these fact sequences is seen about 19 times, within bounds."""
         config = LayerChain()
-        return replace(config, steps=min(800, max(120, round(17 * sequences / config.facts_per_step))))
+        return replace(config, steps=min(800, max(120, round(18.7 * sequences / config.facts_per_step))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,12 @@ def read_sequences(
             yield (index + 1) / (total + 1)
         inputs: dict[int, np.ndarray] = {}
         rows: dict[int, torch.Tensor] = {}
-        for group, packing, before, after in zip(groups, packings, entering, states, strict=True):
+        for group, packing in zip(groups, packings, strict=True):
+            before, after = entering.pop(0), states.pop(0)
             parts = zip(group, before.split(packing.lengths), after.split(packing.lengths), strict=True)
             for i, enters, leaves in parts:
                 inputs[i] = enters.numpy().copy()
-                rows[i] = leaves[-len(examples[i].answer) :]
+                rows[i] = leaves[-len(examples[i].answer) :].clone()
         likely = _likeliest(weights, torch.cat([rows[i] for i in range(len(examples))]), top)
     ends = np.cumsum([len(each.answer) for each in examples])[:-1]
     yield Sequences(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -53,6 +54,8 @@ class Engine:
         self._first_adapters = first_adapters
         self._adapters: tuple[AdapterUse, ...] = ()
         self._parts: _Parts | None = None
+        self._borrowed = 0
+        self._rested = False
         self.adapter_problem: AdapterError | None = None
 
     @property
@@ -162,13 +165,13 @@ class Engine:
             from assistant.engine.adapters import loaded
             from assistant.engine.measure import Measurement
 
-            model = self._ready().model
-            measurement = Measurement(model, threads=self.threads)
-            try:
-                with loaded(model, measurement, adapters):
-                    yield from measurement.run(pairs, nodes, top=top)
-            finally:
-                measurement.close()
+            with self._borrowed_model() as model:
+                measurement = Measurement(model, threads=self.threads)
+                try:
+                    with loaded(model, measurement, adapters):
+                        yield from measurement.run(pairs, nodes, top=top)
+                finally:
+                    measurement.close()
 
         return self._thread.slices(start)
 
@@ -190,19 +193,34 @@ class Engine:
             from assistant.engine.adapters import loaded
             from assistant.engine.complete import Completion
 
-            model = self._ready().model
-            completion = Completion(model, threads=self.threads)
-            try:
-                with loaded(model, completion, adapters):
-                    yield from completion.run(prompts, tokens=tokens, repeat_penalty=repeat_penalty)
-            finally:
-                completion.close()
+            with self._borrowed_model() as model:
+                completion = Completion(model, threads=self.threads)
+                try:
+                    with loaded(model, completion, adapters):
+                        yield from completion.run(prompts, tokens=tokens, repeat_penalty=repeat_penalty)
+                finally:
+                    completion.close()
 
         return self._thread.slices(start)
 
     def slices(self, start: Callable[[], Iterator[T]]) -> Iterator[T]:
         """Advance any generator on the engine thread so that a chat message preempts it."""
         return self._thread.slices(start)
+
+    def rest(self) -> None:
+        """Free the model and its cache until somebody needs them; the adapters stay in force.
+
+        For work that runs without the model, so that its memory is not needed on top. Coming back takes a
+        fraction of a second. Does nothing while a measurement is going on.
+        """
+
+        def job() -> None:
+            if self._parts is not None and not self._borrowed:
+                self._parts.close()
+                self._parts = None
+                self._rested = True
+
+        self._thread.call(job)
 
     def close(self) -> None:
         """Free the model. Later calls raise ModelError."""
@@ -221,14 +239,26 @@ class Engine:
     def _ready(self) -> _Parts:
         if self._parts is None:
             self._parts = _Parts.load(self)
-            if self._first_adapters is not None:
+            uses = self._adapters
+            if not self._rested and self._first_adapters is not None:
                 uses = tuple(self._first_adapters())
+            if uses:
                 try:
                     self._parts.adapters.replace(uses)
                     self._adapters = uses
                 except AdapterError as error:
+                    self._adapters = ()
                     self.adapter_problem = error
         return self._parts
+
+    @contextmanager
+    def _borrowed_model(self) -> Iterator[ModelHandle]:
+        """The model, which does not rest as long as somebody holds it between slices."""
+        self._borrowed += 1
+        try:
+            yield self._ready().model
+        finally:
+            self._borrowed -= 1
 
     def _fit(self, parts: _Parts, messages: list[Message], max_tokens: int) -> tuple[list[int], int]:
         """The prompt without the oldest messages that leave no room for an answer, and how many those are."""

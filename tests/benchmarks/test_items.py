@@ -17,7 +17,7 @@ def questions(items: Items) -> list[str]:
 
 
 def test_there_are_three_development_files_and_a_final_one() -> None:
-    assert NAMES == ["dev_a", "dev_b", "dev_c", "test"]
+    assert NAMES == ["dev_a", "dev_b", "dev_c", "test", "test_b"]
 
 
 @pytest.mark.parametrize("name", NAMES)

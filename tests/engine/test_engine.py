@@ -249,6 +249,27 @@ def test_a_chat_goes_before_background_work(engine: Engine) -> None:
     assert order.index("chat answered") < len(order) - 1
 
 
+def test_an_engine_that_rested_comes_back_as_it_was(engine: Engine, adapter_file: Path) -> None:
+    question = ask("Name three colours.")
+    engine.set_adapters([AdapterUse("v1", adapter_file)])
+    before = engine.chat(question, GREEDY)
+    engine.rest()
+    after = engine.chat(question, GREEDY)
+    assert (after.text, after.adapters) == (before.text, ("v1",))
+    engine.set_adapters([])
+    base = engine.chat(question, GREEDY).text
+    engine.rest()
+    assert engine.chat(question, GREEDY).text == base
+
+
+def test_an_engine_does_not_rest_while_something_is_measured(engine: Engine) -> None:
+    pairs = [engine.pair(ask(f"What is {n} plus {n}?"), str(2 * n)) for n in range(40)]
+    groups = engine.measure(pairs)
+    first = next(groups)
+    engine.rest()
+    assert len(first.lengths) + sum(len(group.lengths) for group in groups) == 40
+
+
 def test_a_closed_engine_says_so(model_path: Path) -> None:
     engine = Engine(model_path, context_tokens=512)
     engine.close()

@@ -50,3 +50,12 @@ def test_guard_data_is_plentiful_and_without_repeats() -> None:
     for texts in (general_prompts(), personal_questions()):
         assert len({text.casefold() for text in texts}) == len(texts) == 240
     assert len(swap_groups()) >= 40
+
+
+def test_what_another_wording_asks_is_no_near_miss() -> None:
+    question, other = "Where has my brother moved to?", "Where does my brother live now?"
+    alone = near_misses(question, count=40, rng=rng())
+    together = near_misses(question, count=40, rng=rng(), wordings=[other])
+    assert "Where does my brother live?" in alone
+    assert "Where does my brother live?" not in together
+    assert "Where has my sister moved to?" in together
