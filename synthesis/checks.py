@@ -29,6 +29,7 @@ class Bounds:
 
 
 _ASK_WORDS = ("where", "when", "why", "who", "whom", "whose", "how", "what", "which")
+_POLAR = frozenset("is are am was were do does did have has can could will would should".split())
 _PLACE = frozenset(
     "city town street address place country village school company shop area spot floor shelf room".split()
 )
@@ -90,7 +91,9 @@ def same_person(question: str, wording: str) -> bool:
     impersonal = (
         asked == {"I"} and not said and " my " not in question.lower() and " the " in question.lower()
     )
-    return asked == said or impersonal
+    # "What did I give my aunt?" is not "What did my aunt give me?".
+    did, does = (set(words_of(_after_leads(text))) & {"i", "me"} for text in (question, wording))
+    return (asked == said or impersonal) and not (did and does and not did & does)
 
 
 def same_kind(question: str, wording: str) -> bool:
@@ -252,25 +255,16 @@ def _asking(text: str) -> set[str]:
     return {word for word in _ASK_WORDS if word in words}
 
 
+def _after_leads(text: str) -> str:
+    """The text without what it begins with before it comes to the point: "can you tell me"."""
+    text = text.casefold().strip()
+    while lead := _LEADS.match(text):
+        text = text[lead.end() :].strip()
+    return text
+
+
 def _is_polar(text: str) -> bool:
-    first = words_of(text)[:1]
-    return bool(first) and first[0] in {
-        "is",
-        "are",
-        "am",
-        "was",
-        "were",
-        "do",
-        "does",
-        "did",
-        "have",
-        "has",
-        "can",
-        "could",
-        "will",
-        "would",
-        "should",
-    }
+    return bool(set(words_of(text)[:1]) & _POLAR)
 
 
 def _owned(question: str) -> set[str]:

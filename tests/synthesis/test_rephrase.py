@@ -113,6 +113,8 @@ def test_the_same_seed_gives_the_same_wordings(embed: Embed) -> None:
             "answer inside",
         ),
         ("What is my job?", "You are a baker.", "What is your job?", "other person"),
+        ("What did I give my aunt?", "A vase.", "What did my aunt give me?", "other person"),
+        ("Which bus takes me home?", "Bus 4.", "What bus takes I home?", "other person"),
         ("What is my job?", "You are a baker.", "I am looking for a job.", "not a question"),
         ("What is my job?", "You are a baker.", "Wie ist der Name von meine Arbeit?", "other language"),
         ("What is my job?", "You are a baker.", "Какая у меня работа?", "other language"),
