@@ -71,6 +71,17 @@ class Packing:
         return x[self._owners, self.positions]
 
 
+def product_dtype() -> torch.dtype:
+    """Number format of the products with frozen weights: bfloat16 where the processor multiplies it natively.
+
+    That is four times as fast there and rounds no more than the engine, which holds activations in 8 bits.
+    Norms, attention, residual stream, adapters, losses and the optimiser stay in float32.
+    """
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return torch.bfloat16 if native else torch.float32
+
+
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
     return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + epsilon) * weight
 
@@ -88,14 +99,15 @@ class Layer:
         alpha: float = 1.0,
         rng: np.random.Generator | None = None,
     ) -> None:
-        """Dequantise the layer. With rank 0 it only runs forward.
+        """Dequantise the layer, into `product_dtype()`. With rank 0 it only runs forward.
 
         A is uniform of unit gain, drawn from `rng`, and B is zero, so training starts at the base.
         """
         self.index = index
         self._geometry = geometry
         self._weight = {
-            name: torch.from_numpy(weights.tensor(f"blk.{index}.{name}.weight")) for name in MATRICES
+            name: torch.from_numpy(weights.tensor(f"blk.{index}.{name}.weight")).to(product_dtype())
+            for name in MATRICES
         }
         self._attn_norm = torch.from_numpy(weights.tensor(f"blk.{index}.attn_norm.weight"))
         self._ffn_norm = torch.from_numpy(weights.tensor(f"blk.{index}.ffn_norm.weight"))
@@ -123,7 +135,8 @@ class Layer:
         }
 
     def _linear(self, name: str, x: torch.Tensor, adapted: bool) -> torch.Tensor:
-        y = x @ self._weight[name].T
+        weight = self._weight[name]
+        y = (x.to(weight.dtype) @ weight.T).float()
         return y + (x @ self.a[name].T) @ self.b[name].T * self._scale if adapted else y
 
     def _rotated(self, x: torch.Tensor, heads: int, positions: torch.Tensor) -> torch.Tensor:
