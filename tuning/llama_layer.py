@@ -20,6 +20,7 @@ from tuning.weights import Weights
 
 MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 ARCHITECTURES = ("llama",)
+ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,15 @@ def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Ten
     return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + epsilon) * weight
 
 
+def _product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """x [n, in] times weight [out, in] transposed, in the weight's number format, as float32 [n, out]."""
+    if weight.dtype == torch.float32:
+        return x @ weight.T
+    # A kernel is compiled and kept for every n (300 MB in a run), so only a few different n are let through.
+    missing = -len(x) % ROWS_AT_ONCE
+    return (functional.pad(x.to(weight.dtype), (0, 0, 0, missing)) @ weight.T)[: len(x)].float()
+
+
 class Layer:
     """Frozen weights of layer `index` plus trainable A [rank, in] and B [out, rank] per matrix."""
 
@@ -135,8 +145,7 @@ class Layer:
         }
 
     def _linear(self, name: str, x: torch.Tensor, adapted: bool) -> torch.Tensor:
-        weight = self._weight[name]
-        y = (x.to(weight.dtype) @ weight.T).float()
+        y = _product(x, self._weight[name])
         return y + (x @ self.a[name].T) @ self.b[name].T * self._scale if adapted else y
 
     def _rotated(self, x: torch.Tensor, heads: int, positions: torch.Tensor) -> torch.Tensor:
