@@ -32,8 +32,8 @@ def embedded(embedded_path: Path) -> Iterator[ModelHandle]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    """The last layer's down projection, norm and head of a random model that is 24 wide."""
+def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File with the last layer's down projection, norm and head of a random model that is 24 wide."""
     from gguf import GGUFWriter
 
     rng = np.random.default_rng(3)
@@ -52,7 +52,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Weights:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return Weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_path: Path) -> Weights:
+    """The weights of that model."""
+    return Weights(tiny_path)
 
 
 @pytest.fixture(scope="session")
