@@ -123,7 +123,7 @@ def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[
     from tuning.answer_features import AnswerFeatures
 
     last = engine.layers - 1
-    nodes = (f"ffn_swiglu-{last}", f"l_out-{last}")
+    nodes = (f"ffn_swiglu-{last}", f"l_out-{last}", f"ffn_norm-{last}")
     pairs = [TokenisedPair(each.prompt, each.answer) for each in examples]
     groups = []
     done = 0
@@ -139,6 +139,7 @@ def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[
         lengths=tuple(len(each.answer) for each in examples),
         kinds=tuple(each.kind for each in examples),
         weights=np.array([each.weight for each in examples], dtype=np.float32),
+        x=np.concatenate([scored.features[nodes[2]] for scored in groups]),
     )
 
 

@@ -71,6 +71,8 @@ def zeroth_order(task: Task, **settings: Any) -> Produced:
     # A position of the reduced window costs its keys and the logits of its candidates.
     candidates = features.top.shape[1] + len(np.unique(features.targets))
     position = config.rank * (config.rank + candidates)
+    if config.window == "gated":
+        position = config.neurons * (2 * config.rank + config.neurons + candidates)
     window = tuned.forward_passes * len(features.h) * position / _multiplications(task, weights)
     return Produced(tuned.tensors, tuned.alpha, len(task.examples) + window, _loss(tuned.history))
 

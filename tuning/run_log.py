@@ -1,13 +1,13 @@
-"""A backprop-free run as a file: the seed and the scalars, and the two fixed matrices that give them meaning.
+"""A backprop-free run as a file: the seed and the scalars, and the fixed matrices that give them meaning.
 
 Rebuilding an adapter from it takes no model, no examples and no evaluation, and gives the same bytes.
 
 Layout, everything little-endian: the 8 bytes `ZOLOG` 00 00 01; the length of a JSON header as uint32; the
-header (architecture, alpha, the adapter's metadata, and of each window the tensor, seed, planned steps,
-learning rate, and the counts that follow); then for each window U float32 [width, r], V float32 [inputs, r],
-the number of directions of each move uint16, for each move one bit (low bit first) that is 1 when its
-directions are not simply the first ones, the indices of such moves uint16, all scalars float32; at last the
-SHA-256 of everything before it.
+header (architecture, alpha, the adapter's metadata, and of each window the tensors, seed, planned steps,
+learning rate, and the counts that follow); then, compressed with zlib, for each window U of each of its
+parts, float32 [width, r], V float32 [inputs, k], the number of directions of each move uint16, for each move
+one bit (low bit first) that is 1 when its directions are not simply the first ones, the indices of such moves
+uint16, all scalars float32; at last the SHA-256 of everything before it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,16 +34,21 @@ DIGEST_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class WindowLog:
-    """ΔW = U C Vᵀ on one model tensor: u float32 [width, r], v float32 [inputs, k], and how C came about."""
+    """What one core changed: ΔW = U C' Vᵀ for each part, C' being that part's rows of the core C.
 
-    tensor: str
-    u: np.ndarray
+    parts:   model tensor name → U, float32 [width, r]; their rows of C follow each other.
+    v:       float32 [inputs, k], the same for all parts.
+    scalars: how C, [sum of all r, k], came about.
+    """
+
+    parts: Mapping[str, np.ndarray]
     v: np.ndarray
     scalars: ScalarLog
 
-    def adapter(self) -> tuple[np.ndarray, np.ndarray]:
-        """A [k, inputs] and B [width, k], from the scalars alone. Raises TuningError."""
-        return lora(self.u, self.v, replay(self.scalars, (self.u.shape[1], self.v.shape[1])))
+    def adapter(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Model tensor name → (A [k, inputs], B [width, k]), from the scalars alone. Raises TuningError."""
+        rows = sum(u.shape[1] for u in self.parts.values())
+        return lora(self.parts, self.v, replay(self.scalars, (rows, self.v.shape[1])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +64,21 @@ class RunLog:
         """Replay and write the adapter: the bytes of the run's own. Raises TuningError and OSError."""
         write_adapter(
             path,
-            {window.tensor: window.adapter() for window in self.windows},
+            {name: pair for window in self.windows for name, pair in window.adapter().items()},
             architecture=self.architecture,
             alpha=self.alpha,
             metadata=self.metadata,
         )
 
 
-def lora(u: np.ndarray, v: np.ndarray, core: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The LoRA pair (A [k, inputs], B [width, k]) of ΔW = U C Vᵀ, the same bits on any machine."""
-    return np.ascontiguousarray(v.T, dtype=np.float32), product(u, core)
+def lora(
+    parts: Mapping[str, np.ndarray], v: np.ndarray, core: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The LoRA pairs (A [k, inputs], B [width, k]) of a core, the same bits on any machine."""
+    a = np.ascontiguousarray(v.T, dtype=np.float32)
+    ends = np.cumsum([u.shape[1] for u in parts.values()])
+    rows = np.split(core, ends[:-1])
+    return {name: (a, product(u, part)) for (name, u), part in zip(parts.items(), rows, strict=True)}
 
 
 def write_run_log(path: Path, log: RunLog) -> None:
@@ -79,9 +90,9 @@ def write_run_log(path: Path, log: RunLog) -> None:
         "windows": [_described(window) for window in log.windows],
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    body = b"".join(
-        [MAGIC, struct.pack("<I", len(text)), text, *(part for each in log.windows for part in _packed(each))]
-    )
+    # The matrices that pick neurons are nearly all zeros.
+    numbers = zlib.compress(b"".join(part for each in log.windows for part in _packed(each)))
+    body = b"".join([MAGIC, struct.pack("<I", len(text)), text, numbers])
     partial = path.with_name(path.name + ".partial")
     try:
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -107,19 +118,18 @@ def read_run_log(path: Path) -> RunLog:
         start = len(MAGIC) + 4
         (length,) = struct.unpack("<I", body[len(MAGIC) : start])
         header = json.loads(body[start : start + length])
-        rest = _Reader(body, start + length)
+        rest = _Reader(zlib.decompress(body[start + length :]))
         windows = tuple(_unpacked(each, rest) for each in header["windows"])
         metadata = {str(key): str(value) for key, value in header["metadata"].items()}
         return RunLog(windows, str(header["architecture"]), float(header["alpha"]), metadata)
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error, zlib.error) as error:
         raise TuningError(f"{path.name} is no log that this release understands") from error
 
 
 def _described(window: WindowLog) -> dict[str, Any]:
     log = window.scalars
     return {
-        "tensor": window.tensor,
-        "u": list(window.u.shape),
+        "parts": [[name, *u.shape] for name, u in window.parts.items()],
         "v": list(window.v.shape),
         "seed": log.seed,
         "steps": log.steps,
@@ -133,7 +143,7 @@ def _packed(window: WindowLog) -> list[bytes]:
     chosen = [not np.array_equal(move.indices, np.arange(len(move.indices))) for move in moves]
     listed = [move.indices for move, is_chosen in zip(moves, chosen, strict=True) if is_chosen]
     arrays = [
-        window.u.astype("<f4"),
+        *(u.astype("<f4") for u in window.parts.values()),
         window.v.astype("<f4"),
         np.array([len(move.indices) for move in moves], dtype="<u2"),
         np.packbits(np.array(chosen, dtype=bool), bitorder="little"),
@@ -146,8 +156,8 @@ def _packed(window: WindowLog) -> list[bytes]:
 class _Reader:
     """Arrays one after the other out of the bytes. Raises ValueError when they end too early."""
 
-    def __init__(self, body: bytes, start: int) -> None:
-        self._body, self._at = body, start
+    def __init__(self, body: bytes) -> None:
+        self._body, self._at = body, 0
 
     def take(self, kind: str, count: int) -> np.ndarray:
         array = np.frombuffer(self._body, dtype=kind, count=count, offset=self._at)
@@ -156,8 +166,11 @@ class _Reader:
 
 
 def _unpacked(header: Mapping[str, Any], rest: _Reader) -> WindowLog:
-    (width, rank), (inputs, columns), done = header["u"], header["v"], header["moves"]
-    u = rest.take("<f4", width * rank).reshape(width, rank)
+    (inputs, columns), done = header["v"], header["moves"]
+    parts = {
+        str(name): rest.take("<f4", width * rank).reshape(width, rank)
+        for name, width, rank in header["parts"]
+    }
     v = rest.take("<f4", inputs * columns).reshape(inputs, columns)
     counts = rest.take("<u2", done)
     chosen = np.unpackbits(rest.take("u1", -(-done // 8)), bitorder="little")[:done].astype(bool)
@@ -169,4 +182,4 @@ def _unpacked(header: Mapping[str, Any], rest: _Reader) -> WindowLog:
         for is_chosen, count, each in zip(chosen, counts, scalars, strict=False)
     )
     log = ScalarLog(int(header["seed"]), int(header["steps"]), float(header["learning_rate"]), moves)
-    return WindowLog(str(header["tensor"]), u, v, log)
+    return WindowLog(parts, v, log)

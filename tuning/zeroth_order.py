@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -20,9 +21,10 @@ from tuning.answer_features import AnswerFeatures
 from tuning.core import Core, Move, ScalarLog
 from tuning.estimator import DifferenceName, Estimator
 from tuning.examples import Kind, TuningError, TuningStep
+from tuning.gated_window import GatedWindow, gated_directions, names, picking
 from tuning.head import Head
 from tuning.minibatches import BySpread, InTurn, Minibatch, Minibatches
-from tuning.reduced_window import ReducedWindow
+from tuning.reduced_window import DownWindow, ReducedWindow
 from tuning.run_log import WindowLog, lora
 from tuning.subspace import Subspace, directions
 from tuning.weights import Weights
@@ -30,13 +32,17 @@ from tuning.weights import Weights
 
 @dataclass(frozen=True, slots=True)
 class ZerothOrder:
-    """Settings of the method. `rank`² numbers are trained; `whiten` is λ of `tuning.subspace`.
+    """Settings of the method. `whiten` is λ of `tuning.subspace`.
 
+    `window` says what is trained: "down", rank² numbers in the last down projection, or "gated", the keys of
+    `neurons` neurons of the last layer, 2 · neurons · rank numbers in its gate and up projections.
     `estimator`, `candidates` and `wanted_cosine` are explained in `tuning.estimator`; `by_spread` spends
     forwards on the examples whose losses vary most.
     """
 
+    window: Literal["down", "gated"] = "down"
     rank: int = 64
+    neurons: int = 128
     directions: int = 32
     steps: int = 2500
     estimator: DifferenceName = "standardised"
@@ -87,13 +93,8 @@ def tune(
     A generator, so that the caller can pause between steps or stop by dropping it. Raises TuningError
     for data that does not fit the model.
     """
-    name = f"blk.{int(weights.number('block_count')) - 1}.ffn_down.weight"
-    head = Head(weights)
-    if weights.shape(name) != (features.h.shape[1], features.a.shape[1]) or features.h.shape[1] != head.width:
-        raise TuningError("the activations were not taken from this model's last layer")
-    u, v = directions(features, head, rank=config.rank, whiten=config.whiten, subspace=config.subspace)
-    window = ReducedWindow(features, head, u, v)
-    core = Core((u.shape[1], v.shape[1]), seed=seed, steps=config.steps, learning_rate=config.learning_rate)
+    window, parts, v = _window(features, weights, config)
+    core = Core(window.shape, seed=seed, steps=config.steps, learning_rate=config.learning_rate)
     minibatches = _minibatches(features, config, np.random.Generator(np.random.Philox(seed)))
     estimate = config.make_estimator()
     importance = features.position_weights()
@@ -113,15 +114,34 @@ def tune(
         if (step + 1) % config.report_steps == 0 or step + 1 == config.steps:
             history.append(TuningStep(step + 1, config.steps, objective.loss, objective.spill))
             yield history[-1]
-    log = WindowLog(name, u, v, ScalarLog(seed, config.steps, config.learning_rate, tuple(moves)))
+    log = WindowLog(parts, v, ScalarLog(seed, config.steps, config.learning_rate, tuple(moves)))
     # llama.cpp multiplies by alpha / rank, rank being the rows of A.
     yield Tuned(
-        {name: lora(u, v, core.value)},
+        lora(parts, v, core.value),
         float(v.shape[1]),
         tuple(history),
         evaluated / len(features.h),
         (log,),
     )
+
+
+def _window(
+    features: AnswerFeatures, weights: Weights, config: ZerothOrder
+) -> tuple[ReducedWindow, dict[str, np.ndarray], np.ndarray]:
+    """The window that is trained, and U of each of its tensors and V. Raises TuningError."""
+    head = Head(weights)
+    down = f"blk.{int(weights.number('block_count')) - 1}.ffn_down.weight"
+    if weights.shape(down) != (features.h.shape[1], features.a.shape[1]) or features.h.shape[1] != head.width:
+        raise TuningError("the activations were not taken from this model's last layer")
+    if config.window == "down":
+        u, v = directions(features, head, rank=config.rank, whiten=config.whiten, subspace=config.subspace)
+        return DownWindow(features, head, u, v), {down: u}, v
+    gate, up, _ = names(weights)
+    chosen, v = gated_directions(
+        features, head, weights, neurons=config.neurons, rank=config.rank, whiten=config.whiten
+    )
+    picks = picking(chosen, features.a.shape[1])
+    return GatedWindow(features, head, weights, chosen, v), {gate: picks, up: picks}, v
 
 
 class Objective:
@@ -148,20 +168,14 @@ class Objective:
         self.evaluated = 0
         self._window = window
         self._spill_weight = spill_weight
-        self._keys = window.keys[batch.positions]
-        self._still = self._keys @ core.T
+        self._core = core
         self._importance = importance[batch.taught] * batch.taught_weights
         self._general = window.base(batch.general) if len(batch.general) else None
 
     def __call__(self, changes: np.ndarray) -> np.ndarray:
         """Loss [M] of the core plus each of `changes` [M, r, k]: cross-entropy + weight · divergence."""
-        count, rows, columns = changes.shape
-        taught = len(self.batch.taught)
-        # Side by side as [columns, rows · M], so that the result is laid out as the logits' product reads it.
-        beside = changes.transpose(2, 1, 0).reshape(columns, rows * count)
-        moved = (self._keys @ beside).reshape(len(self._keys), rows, count)
-        moved += self._still[:, :, None]
-        log_p = self._window.logits(self.batch.positions, moved)
+        count, taught, positions = len(changes), len(self.batch.taught), self.batch.positions
+        log_p = self._window.logits(positions, self._window.moved(positions, self._core + changes))
         log_p -= log_p.max(axis=1, keepdims=True)
         log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
         each = -log_p[:taught, 0]
@@ -176,7 +190,7 @@ class Objective:
             each = np.concatenate([each, apart])
         self.loss, self.spill = float(losses.mean()), float(spills.mean())
         self.spread = each.std(axis=1)
-        self.evaluated += count * len(self._keys)
+        self.evaluated += count * len(positions)
         return losses + self._spill_weight * spills
 
 

@@ -32,8 +32,8 @@ def learned(paths: Paths, version_id: str, method: str = "zeroth-order") -> Path
         scalars = rng.normal(size=8).astype(np.float32)
         core.move(scalars, core.draw(range(8)))
         moves.append(Move(np.arange(8, dtype=np.uint16), scalars))
-    window = WindowLog("blk.0.ffn_down.weight", u, v, ScalarLog(7, 3, 0.1, tuple(moves)))
-    tuned = Tuned({window.tensor: window.adapter()}, 4.0, "llama", (), 1.0, (window,))
+    window = WindowLog({"blk.0.ffn_down.weight": u}, v, ScalarLog(7, 3, 0.1, tuple(moves)))
+    tuned = Tuned(window.adapter(), 4.0, "llama", (), 1.0, (window,))
     file = paths.ensure().adapters / f"{version_id}.gguf"
     tuned.write(file, {"version": version_id, "base.sha256": BASE, "method": method})
     with Store.open(paths) as store:
