@@ -23,7 +23,8 @@ from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_mem
 from assistant.memory import give_back, trim
 from assistant.methods import METHODS, Tuned
 from assistant.models import model_sha256
-from assistant.paths import Paths
+from assistant.paths import Paths, run_log
+from assistant.rebuilding import fingerprint
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store.records import Pair, Version
@@ -169,6 +170,7 @@ class Learner:
         except BaseException:
             # Whatever ended the run, a file that no version names must not stay behind.
             path.unlink(missing_ok=True)
+            run_log(path).unlink(missing_ok=True)
             raise
         report = replace(
             _summary(draft, verdict),
@@ -181,6 +183,7 @@ class Learner:
             model_calls=calls,
             seconds=watch.seconds,
             peak_memory_bytes=peak_memory_bytes(),
+            adapter_sha256=fingerprint(path),
         )
         return self._conclude(draft, verdict, report, watch, on_progress)
 

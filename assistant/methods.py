@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,9 +17,11 @@ import numpy as np
 from assistant.engine.engine import Engine
 from assistant.engine.types import TokenisedPair
 from assistant.errors import AdapterError, DiskFull
+from assistant.paths import run_log
 from tuning.examples import Example, TuningError, TuningStep
 
 if TYPE_CHECKING:
+    from tuning.run_log import WindowLog
     from tuning.weights import Weights
 
 # Candidates per position. The reduced window of zeroth-order is exact only on them; layer-chain draws others.
@@ -29,19 +31,24 @@ CHAIN_TOKENS = 8
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a method found; `write` puts it into a file."""
+    """What a method found; `write` puts it into a file. `windows` replay it, if the method can."""
 
     tensors: Mapping[str, tuple[np.ndarray, np.ndarray]]
     alpha: float
     architecture: str
     history: tuple[TuningStep, ...]
     forward_passes: float
+    windows: tuple[WindowLog, ...] = ()
 
     def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Write the adapter. Raises DiskFull; no partial file stays behind."""
+        """Write the adapter, and the log of its run beside it. Raises DiskFull; no half file stays."""
         from tuning.adapter_file import write_adapter
+        from tuning.run_log import RunLog, write_run_log
 
         try:
+            if self.windows:
+                log = RunLog(self.windows, self.architecture, self.alpha, metadata)
+                write_run_log(run_log(path), log)
             write_adapter(
                 path, self.tensors, architecture=self.architecture, alpha=self.alpha, metadata=metadata
             )
@@ -116,7 +123,7 @@ def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[
     from tuning.answer_features import AnswerFeatures
 
     last = engine.layers - 1
-    nodes = (f"ffn_swiglu-{last}", f"l_out-{last}")
+    nodes = (f"ffn_swiglu-{last}", f"l_out-{last}", f"ffn_norm-{last}")
     pairs = [TokenisedPair(each.prompt, each.answer) for each in examples]
     groups = []
     done = 0
@@ -132,6 +139,7 @@ def _read_zeroth_order(engine: Engine, examples: Sequence[Example]) -> Iterator[
         lengths=tuple(len(each.answer) for each in examples),
         kinds=tuple(each.kind for each in examples),
         weights=np.array([each.weight for each in examples], dtype=np.float32),
+        x=np.concatenate([scored.features[nodes[2]] for scored in groups]),
     )
 
 
@@ -141,7 +149,10 @@ def _tune_zeroth_order(data: Any, model: Path, *, seed: int, threads: int) -> It
     with _clear_errors("Try --method layer-chain."):
         weights = _weights(model)
         for item in tune(data, weights, ZerothOrder(), seed=seed):
-            yield item if isinstance(item, TuningStep) else _tuned(item, weights.architecture)
+            if isinstance(item, TuningStep):
+                yield item
+            else:
+                yield replace(_tuned(item, weights.architecture), windows=item.windows)
 
 
 @contextmanager

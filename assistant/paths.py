@@ -58,6 +58,11 @@ class Paths:
         return {name: str(getattr(self, name)) for name in names}
 
 
+def run_log(adapter: Path) -> Path:
+    """The log of the tuning run that made an adapter file, beside it; not every method keeps one."""
+    return adapter.with_suffix(".run")
+
+
 def default_paths() -> Paths:
     """The owner's folders: `ASSISTANT_HOME`, or the platform's data folder."""
     override = os.environ.get("ASSISTANT_HOME")

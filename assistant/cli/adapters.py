@@ -1,4 +1,4 @@
-"""`assistant adapters`: list what was learned, put a version in force, switch it off, go back."""
+"""`assistant adapters`: list what was learned, put a version in force, switch it off, go back, rebuild."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     group.command()(off)
     group.command()(rollback)
     group.command()(strength)
+    group.command()(rebuild)
     app.add_typer(group, name="adapters")
 
 
@@ -125,6 +126,24 @@ def strength(
         document(version)
     else:
         say(f"{version.id} acts with strength {version.strength:g}.")
+
+
+def rebuild(version_id: VersionId, as_json: AsJson = False) -> None:
+    """Make the adapter file anew from the log of its run, byte for byte. Works without the model.
+
+    Only zeroth-order keeps such a log; a layer-chain version is tuned again from its pairs instead.
+    """
+    from assistant.rebuilding import rebuild as rebuild_file
+    from assistant.store import Store
+
+    paths = default_paths()
+    with Store.open(paths, write=False) as store:
+        version = store.versions.get(version_id)
+    rebuilt = rebuild_file(version, paths.adapters)
+    if as_json:
+        document(rebuilt)
+    else:
+        say(f"{version.id} was rebuilt from {rebuilt.scalars:,} scalars: the very bytes that were learned.")
 
 
 @contextlib.contextmanager
