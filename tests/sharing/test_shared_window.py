@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.shared_window import PairLosses, write_shared_adapter
+from assistant.shared_window import PairLosses, ProjectedGradient, write_shared_adapter
 from federation.schedule import ExampleSchedule, redundancy
 from federation.subspace import PublicSubspace
 from federation.task import Optimiser, Subspace, Window
@@ -101,3 +101,20 @@ def test_preview_shows_the_scores_without_answering(
     asked = device.check(request, now=NOW)
     assert np.isclose(np.linalg.norm(device.scores(asked.round)), np.sqrt(15))
     assert device.answer(request, now=NOW)
+
+
+def test_the_gradient_is_that_of_the_losses(tiny: Weights, make_features: Make) -> None:
+    losses = PairLosses(make_features(3), tiny, SHARED)
+    rng = np.random.Generator(np.random.Philox(4))
+    core = (0.1 * rng.normal(size=36)).astype(np.float32)
+    steps = np.concatenate([1e-2 * np.eye(36), -1e-2 * np.eye(36)]).astype(np.float32)
+    each = losses(core, steps, 0)
+    assert np.allclose(losses.gradient(core), (each[:36] - each[36:]) / 2e-2, atol=2e-3)
+
+
+def test_a_strong_device_says_nearly_what_its_losses_say(tiny: Weights, make_features: Make) -> None:
+    losses = PairLosses(make_features(3), tiny, SHARED)
+    core = np.zeros(36, dtype=np.float32)
+    changes = 1e-3 * np.random.Generator(np.random.Philox(5)).choice([-1.0, 1.0], size=(32, 36))
+    one, two = losses(core, changes, 0), ProjectedGradient(losses)(core, changes, 0)
+    assert np.corrcoef(one, two)[0, 1] > 0.99
