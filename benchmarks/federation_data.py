@@ -17,8 +17,9 @@ from assistant.engine.types import Message, TokenisedPair, opening
 from assistant.settings import Settings
 from tuning.answer_features import AnswerFeatures
 
-PROMPT_TOKENS, ANSWER_TOKENS, CANDIDATES = 120, 20, 32
-Pair = tuple[list[Message], str]
+QUESTION_LETTERS, ANSWER_TOKENS, CANDIDATES = 160, 16, 32
+# Question and answer.
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ def load(corpus: str, data: Path, model: Path, plan: Plan, cache: Path, threads:
 
 
 def self_dialogue(data: Path, plan: Plan) -> list[list[Pair]]:
-    """The natural split: one user, one device; the reply after three turns of a dialogue is the answer."""
+    """The natural split: one user, one device; the first two turns of each dialogue are a pair."""
     by_user: dict[str, list[Pair]] = defaultdict(list)
     for row in _rows(data / "self_dialogue.jsonl.gz"):
-        messages = [Message(each["role"], each["content"]) for each in row["messages"][:4]]
-        if len(messages) == 4 and sum(len(each.content) for each in messages) < 500:
-            by_user[row["user"]].append((messages[:3], messages[3].content))
+        question, answer = (each["content"] for each in row["messages"][:2])
+        if len(question) < QUESTION_LETTERS:
+            by_user[row["user"]].append((question, answer))
     rng = np.random.Generator(np.random.Philox(plan.seed))
     rich = sorted(user for user, pairs in by_user.items() if len(pairs) >= plan.pairs)
     count = plan.devices + plan.held_out + plan.public
@@ -81,8 +82,8 @@ def dolly(data: Path, plan: Plan) -> list[list[Pair]]:
     pools: dict[str, list[Pair]] = defaultdict(list)
     for row in _rows(data / "dolly15k.jsonl.gz"):
         question, answer = (each["content"] for each in row["messages"][:2])
-        if len(question) < 400:
-            pools[row["category"]].append(([Message("user", question)], answer))
+        if len(question) < QUESTION_LETTERS:
+            pools[row["category"]].append((question, answer))
     rng = np.random.Generator(np.random.Philox(plan.seed))
     names = sorted(pools)
     for name in names:
@@ -107,9 +108,9 @@ def _measure(users: Sequence[Sequence[Pair]], model: Path, threads: int, file: P
     start = opening(Settings().system_prompt)
     pairs, owners = [], []
     for user, own in enumerate(users):
-        for messages, answer in own:
-            whole = engine.pair([*start, *messages], answer)
-            pairs.append(TokenisedPair(whole.prompt[-PROMPT_TOKENS:], whole.answer[:ANSWER_TOKENS]))
+        for question, answer in own:
+            whole = engine.pair([*start, Message("user", question)], answer)
+            pairs.append(TokenisedPair(whole.prompt, whole.answer[:ANSWER_TOKENS]))
             owners.append(user)
     last = engine.layers - 1
     nodes = (f"ffn_swiglu-{last}", f"l_out-{last}")

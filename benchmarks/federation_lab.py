@@ -12,11 +12,11 @@ import numpy as np
 from assistant.shared_window import PairLosses
 from benchmarks.federation_data import Split
 from federation.subspace import PublicSubspace
+from tuning.answer_features import AnswerFeatures
 from tuning.head import Head
 from tuning.subspace import input_directions, output_directions
 from tuning.weights import Weights
 
-RANK = 32
 # Held-out positions for the curve of a run; its end is measured on all.
 CURVE_POSITIONS = 300
 
@@ -48,6 +48,7 @@ class Lab:
 
     split: Split
     weights: Weights
+    rank: int = 32
     head: Head = field(init=False)
     subspace: PublicSubspace = field(init=False)
     devices: list[PairLosses] = field(init=False)
@@ -55,8 +56,8 @@ class Lab:
     def __post_init__(self) -> None:
         self.head = Head(self.weights)
         public = self.split.public
-        u = output_directions(public, self.head, RANK)
-        v = input_directions(public, RANK, None)
+        u = output_directions(public, self.head, self.rank)
+        v = input_directions(public, self.rank, None)
         self.subspace = PublicSubspace(((u, v),))
         self.devices = [
             PairLosses(each, self.weights, self.subspace, head=self.head) for each in self.split.devices
@@ -66,7 +67,7 @@ class Lab:
 
     @property
     def d(self) -> int:
-        return RANK * RANK
+        return self.rank**2
 
     def pairs(self, device: int) -> int:
         """Number of pairs of a device."""
@@ -89,12 +90,18 @@ class Lab:
         self.gain(np.zeros(self.d, dtype=np.float32))
         return self._base[False]
 
+    def training_loss_of(self, a: np.ndarray, b: np.ndarray) -> float:
+        """Mean loss of LoRA factors on a part of every device's own pairs."""
+        return float(np.mean([self._mean_loss(each, a, b, 20) for each in self.split.devices]))
+
     def _loss(self, a: np.ndarray, b: np.ndarray, curve: bool) -> float:
-        held = self.split.held_out
-        # Spread over all held-out users, not the first few.
+        return self._mean_loss(self.split.held_out, a, b, CURVE_POSITIONS if curve else None)
+
+    def _mean_loss(self, held: AnswerFeatures, a: np.ndarray, b: np.ndarray, most: int | None) -> float:
         chosen = np.arange(len(held.h))
-        if curve:
-            chosen = chosen[:: max(1, len(chosen) // CURVE_POSITIONS)]
+        if most is not None:
+            # Spread over all users, not the first few.
+            chosen = chosen[:: max(1, len(chosen) // most)]
         total = 0.0
         for start in range(0, len(chosen), 128):
             block = chosen[start : start + 128]
