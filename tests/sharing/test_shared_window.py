@@ -43,10 +43,8 @@ def test_devices_with_pairs_improve_a_shared_adapter(
     tiny: Weights, make_features: Make, federate: Callable[..., Federation], tmp_path: Path
 ) -> None:
     task = {"window": WINDOW, "rounds": 60, "optimiser": Optimiser(learning_rate=0.1), "directions": 32}
-    federation = federate(3, **task)
     pairs = [make_features(seed) for seed in range(3)]
-    for device, features in zip(federation.devices, pairs, strict=True):
-        device._measure = PairLosses(features, tiny, SHARED)
+    federation = federate(measures=[PairLosses(each, tiny, SHARED) for each in pairs], **task)
     for _ in range(60):
         federation.round()
     core = federation.coordinator.log.state().value
@@ -94,9 +92,8 @@ def test_a_device_looks_at_the_examples_its_schedule_draws(tiny: Weights, make_f
 def test_preview_shows_the_scores_without_answering(
     tiny: Weights, make_features: Make, federate: Callable[..., Federation]
 ) -> None:
-    federation = federate(1, window=WINDOW)
+    federation = federate(measures=[PairLosses(make_features(2), tiny, SHARED)], window=WINDOW)
     device = federation.devices[0]
-    device._measure = PairLosses(make_features(2), tiny, SHARED)
     request = federation.coordinator.open_round(DEADLINE).to_bytes()
     asked = device.check(request, now=NOW)
     assert np.isclose(np.linalg.norm(device.scores(asked.round)), np.sqrt(15))
