@@ -19,8 +19,9 @@ import torch
 from torch.nn import functional
 
 from tuning.adam import Adam
+from tuning.architectures import Geometry
 from tuning.examples import Kind, Sequences, TuningStep, exact_tokens
-from tuning.llama_layer import Geometry, Layer, Packing, rms_norm
+from tuning.llama_layer import Layer, Packing, rms_norm
 from tuning.weights import Weights
 
 

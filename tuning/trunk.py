@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from tuning.architectures import Geometry
 from tuning.examples import Example, Sequences, shared_prefix
-from tuning.llama_layer import Geometry, Layer, Packing, rms_norm
+from tuning.llama_layer import Layer, Packing, rms_norm
 from tuning.weights import Weights
 
 GROUP = 32
@@ -35,9 +36,10 @@ def read_sequences(
     order = sorted(range(len(examples)), key=lambda i: len(examples[i].inputs))
     groups = [order[start : start + GROUP] for start in range(0, len(order), GROUP)]
     packings = [Packing([len(examples[i].inputs) - shared for i in group]) for group in groups]
-    prefix = _embedded(weights, examples[0].prompt[:shared])
+    scale = geometry.embedding_scale
+    prefix = _embedded(weights, examples[0].prompt[:shared], scale)
     states = [
-        _embedded(weights, [token for i in group for token in examples[i].inputs[shared:]])
+        _embedded(weights, [token for i in group for token in examples[i].inputs[shared:]], scale)
         for group in groups
     ]
     with torch.no_grad():
@@ -70,9 +72,9 @@ def read_sequences(
     )
 
 
-def _embedded(weights: Weights, tokens: Sequence[int]) -> torch.Tensor:
-    """Token embeddings [tokens, width]."""
-    return torch.from_numpy(weights.tensor("token_embd.weight", list(tokens)))
+def _embedded(weights: Weights, tokens: Sequence[int], scale: float) -> torch.Tensor:
+    """What enters the first layer, [tokens, width]."""
+    return torch.from_numpy(weights.tensor("token_embd.weight", list(tokens))) * scale
 
 
 def _through(

@@ -85,8 +85,9 @@ def test_the_trunk_and_the_window_together_reproduce_the_engine(
 ) -> None:
     import torch
 
+    from tuning.architectures import Geometry
     from tuning.layer_chain import _pack
-    from tuning.llama_layer import Geometry, Layer, rms_norm
+    from tuning.llama_layer import Layer, rms_norm
 
     geometry = Geometry.of(weights)
     rng = np.random.default_rng(0)
