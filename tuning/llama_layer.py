@@ -85,9 +85,11 @@ class Layer:
         self._scale = alpha / rank if rank else 0.0
         self.a: dict[str, torch.Tensor] = {}
         self.b: dict[str, torch.Tensor] = {}
-        if rank and rng is None:
+        if not rank:
+            return
+        if rng is None:
             raise ValueError("a trainable layer needs a random generator")
-        for name in MATRICES if rng is not None and rank else ():
+        for name in MATRICES:
             rows, columns = self._weight[name].shape
             bound = math.sqrt(3.0 / columns)
             start = rng.uniform(-bound, bound, size=(rank, columns)).astype(np.float32)
