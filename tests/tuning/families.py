@@ -155,3 +155,43 @@ def _gguf_name(name: str, gemma: bool) -> str | None:
     module, kind = ".".join(parts[3:-1]), parts[-1]
     known = _NAMES | (_GEMMA_NAMES if gemma else {})
     return f"blk.{parts[2]}.{known[module]}.{kind}"
+
+
+def write_random_llama(path: Path, *, layers: int = 6) -> None:
+    """A random model of the llama family that is 32 wide, with its head tied to the embeddings."""
+    from gguf import GGUFWriter
+
+    rng = np.random.default_rng(2)
+    inner = HEADS * HEAD_WIDTH
+    shapes: dict[str, tuple[int, ...]] = {
+        "attn_norm": (WIDTH,),
+        "ffn_norm": (WIDTH,),
+        "attn_q": (inner, WIDTH),
+        "attn_k": (KV_HEADS * HEAD_WIDTH, WIDTH),
+        "attn_v": (KV_HEADS * HEAD_WIDTH, WIDTH),
+        "attn_output": (WIDTH, inner),
+        "ffn_gate": (FEED_FORWARD, WIDTH),
+        "ffn_up": (FEED_FORWARD, WIDTH),
+        "ffn_down": (WIDTH, FEED_FORWARD),
+    }
+    tensors = {
+        f"blk.{layer}.{name}.weight": (1.0 if len(shape) == 1 else 0.0) + rng.normal(scale=0.2, size=shape)
+        for layer in range(layers)
+        for name, shape in shapes.items()
+    }
+    tensors["token_embd.weight"] = rng.normal(size=(VOCABULARY, WIDTH))
+    tensors["output_norm.weight"] = rng.uniform(0.5, 1.5, size=WIDTH)
+    writer = GGUFWriter(str(path), "llama")
+    writer.add_block_count(layers)
+    writer.add_embedding_length(WIDTH)
+    writer.add_feed_forward_length(FEED_FORWARD)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(KV_HEADS)
+    writer.add_key_length(HEAD_WIDTH)
+    writer.add_layer_norm_rms_eps(1e-5)
+    for name, values in tensors.items():
+        writer.add_tensor(name, values.astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

@@ -15,7 +15,7 @@ from tests.tuning.families import FAMILIES, VOCABULARY, tiny_model, write_model
 from tuning.adapter_file import write_adapter
 from tuning.architectures import Geometry
 from tuning.examples import Example, Sequences, TuningError
-from tuning.layer_chain import _pack
+from tuning.lessons import pack
 from tuning.llama_layer import Layer, rms_norm
 from tuning.peft_checkpoint import write_peft
 from tuning.trunk import read_sequences
@@ -79,7 +79,7 @@ def ours(tiny: Tiny, adapted: bool) -> torch.Tensor:
     *_, sequences = read_sequences(EXAMPLES, tiny.weights, window=2, top=4, threads=1)
     assert isinstance(sequences, Sequences)
     layers = window(tiny.weights)
-    own, packing, rows = _pack(sequences, [0, 1])
+    own, packing, rows = pack(sequences, [0, 1])
     prefix = torch.from_numpy(sequences.prefix)
     with torch.no_grad():
         for layer in layers:
