@@ -32,14 +32,12 @@ def read_sequences(
     geometry = Geometry.of(weights)
     total = int(weights.number("block_count"))
     shared = shared_prefix([each.prompt for each in examples])
-    # Neighbours of like length, so that little is padded.
-    order = sorted(range(len(examples)), key=lambda i: len(examples[i].inputs))
-    groups = [order[start : start + GROUP] for start in range(0, len(order), GROUP)]
+    groups = grouped(examples)
     packings = [Packing([len(examples[i].inputs) - shared for i in group]) for group in groups]
     scale = geometry.embedding_scale
-    prefix = _embedded(weights, examples[0].prompt[:shared], scale)
+    prefix = embedded(weights, examples[0].prompt[:shared], scale)
     states = [
-        _embedded(weights, [token for i in group for token in examples[i].inputs[shared:]], scale)
+        embedded(weights, [token for i in group for token in examples[i].inputs[shared:]], scale)
         for group in groups
     ]
     with torch.no_grad():
@@ -60,7 +58,7 @@ def read_sequences(
             for i, enters, leaves in parts:
                 inputs[i] = enters.numpy().copy()
                 rows[i] = leaves[-len(examples[i].answer) :].clone()
-        likely = _likeliest(weights, torch.cat([rows[i] for i in range(len(examples))]), top)
+        likely = likeliest(weights, torch.cat([rows[i] for i in range(len(examples))]), top)
     ends = np.cumsum([len(each.answer) for each in examples])[:-1]
     yield Sequences(
         prefix=entering_prefix.numpy().copy(),
@@ -72,7 +70,13 @@ def read_sequences(
     )
 
 
-def _embedded(weights: Weights, tokens: Sequence[int], scale: float) -> torch.Tensor:
+def grouped(examples: Sequence[Example]) -> list[list[int]]:
+    """Indices in groups of like length, so that little is padded."""
+    order = sorted(range(len(examples)), key=lambda i: len(examples[i].inputs))
+    return [order[start : start + GROUP] for start in range(0, len(order), GROUP)]
+
+
+def embedded(weights: Weights, tokens: Sequence[int], scale: float) -> torch.Tensor:
     """What enters the first layer, [tokens, width]."""
     return torch.from_numpy(weights.tensor("token_embd.weight", list(tokens))) * scale
 
@@ -87,7 +91,7 @@ def _through(
     return passed[0][0], [own for _, own in passed]
 
 
-def _likeliest(weights: Weights, hidden: torch.Tensor, count: int) -> np.ndarray:
+def likeliest(weights: Weights, hidden: torch.Tensor, count: int) -> np.ndarray:
     """The `count` likeliest tokens per row, int32; the head is dequantised in parts."""
     norm = torch.from_numpy(weights.tensor("output_norm.weight"))
     normed = rms_norm(hidden, norm, weights.number("attention.layer_norm_rms_epsilon", 1e-5))
