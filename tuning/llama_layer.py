@@ -40,6 +40,20 @@ class Packing:
         return x[self._owners, self.positions]
 
 
+def product_dtype(device: torch.device | str = "cpu") -> torch.dtype:
+    """Number format of the products with frozen weights: bfloat16 where the processor multiplies it natively.
+
+    That is four times as fast there and rounds no more than the engine, which holds activations in 8 bits.
+    Norms, attention, residual stream, adapters, losses and the optimiser stay in float32.
+    """
+    if torch.device(device).type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+        native = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    return torch.bfloat16 if native else torch.float32
+
+
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
     return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + epsilon) * weight
 
@@ -58,7 +72,7 @@ class Layer:
         rng: np.random.Generator | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Dequantise the layer. With rank 0 it only runs forward.
+        """Dequantise the layer, into `product_dtype()`. With rank 0 it only runs forward.
 
         A is uniform of unit gain, drawn from `rng`, and B is zero, so training starts at the base.
         """
@@ -72,7 +86,7 @@ class Layer:
 
         self.index = index
         self._geometry = geometry
-        self._weight = {name: needed(name) for name in MATRICES}
+        self._weight = {name: needed(name).to(product_dtype(device)) for name in MATRICES}
         self._bias = {name: found(f"{name}.bias") for name in MATRICES}
         self._attn_norm, self._ffn_norm = needed("attn_norm"), needed("ffn_norm")
         self._head_norm = {name: found(f"{name}_norm.weight") for name in ("attn_q", "attn_k")}
@@ -119,7 +133,9 @@ class Layer:
             self.b[name].copy_(torch.from_numpy(b))
 
     def _linear(self, name: str, x: torch.Tensor, adapted: bool) -> torch.Tensor:
-        y = functional.linear(x, self._weight[name], self._bias[name])
+        weight, bias = self._weight[name], self._bias[name]
+        y = (x.to(weight.dtype) @ weight.T).float()
+        y = y if bias is None else y + bias
         return y + (x @ self.a[name].T) @ self.b[name].T * self._scale if adapted else y
 
     def _turned(self, name: str, x: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from tuning.architectures import Geometry
 from tuning.examples import Example, Sequences, shared_prefix
-from tuning.llama_layer import Layer, Packing, rms_norm
+from tuning.llama_layer import Layer, Packing, product_dtype, rms_norm
 from tuning.weights import Weights
 
 GROUP = 32
@@ -95,11 +95,13 @@ def likeliest(weights: Weights, hidden: torch.Tensor, count: int) -> np.ndarray:
     """The `count` likeliest tokens per row, int32; the head is dequantised in parts."""
     norm = torch.from_numpy(weights.tensor("output_norm.weight"))
     normed = rms_norm(hidden, norm, weights.number("attention.layer_norm_rms_epsilon", 1e-5))
+    normed = normed.to(product_dtype())
     vocabulary = weights.shape(weights.head)[0]
     values, tokens = torch.empty(len(hidden), 0), torch.empty(len(hidden), 0, dtype=torch.long)
     for start in range(0, vocabulary, HEAD_ROWS):
         ids = np.arange(start, min(start + HEAD_ROWS, vocabulary))
-        best = (normed @ torch.from_numpy(weights.tensor(weights.head, ids)).T).topk(min(count, len(ids)), -1)
+        rows = torch.from_numpy(weights.tensor(weights.head, ids)).to(normed.dtype)
+        best = (normed @ rows.T).float().topk(min(count, len(ids)), -1)
         values, tokens = torch.cat([values, best.values], 1), torch.cat([tokens, best.indices + start], 1)
         kept = values.topk(min(count, values.shape[1]), -1)
         values, tokens = kept.values, tokens.gather(1, kept.indices)

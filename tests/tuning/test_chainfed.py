@@ -42,6 +42,12 @@ CONFIG = ChainFed(
 )
 
 
+@pytest.fixture(autouse=True)
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products in single precision, also where the processor would take half of it."""
+    monkeypatch.setattr("tuning.llama_layer.product_dtype", lambda device="cpu": torch.float32)
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
     path = tmp_path_factory.mktemp("model") / "random.gguf"

@@ -21,7 +21,7 @@ from tuning.peft_checkpoint import write_peft
 from tuning.trunk import read_sequences
 from tuning.weights import Weights
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 RANK, ALPHA = 3, 6.0
 # Longer than the sliding window, of different length, with a common beginning.
@@ -40,6 +40,12 @@ class Tiny:
     path: Path
     weights: Weights
     tensors: dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+@pytest.fixture(autouse=True)
+def exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products in single precision, also where the processor would take half of it."""
+    monkeypatch.setattr("tuning.llama_layer.product_dtype", lambda device="cpu": torch.float32)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
