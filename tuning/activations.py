@@ -7,6 +7,7 @@ name: whatever ends the process, nothing of it stays behind.
 from __future__ import annotations
 
 import copy
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,4 +98,7 @@ class Activations:
 
 def _room(folder: Path, tokens: int, width: int) -> np.ndarray:
     with tempfile.TemporaryFile(dir=folder) as file:
+        if hasattr(os, "posix_fallocate"):
+            # Writing to a mapped file on a full disk would kill the process; this raises instead.
+            os.posix_fallocate(file.fileno(), 0, tokens * width * 4)
         return np.asarray(np.memmap(file, dtype=np.float32, mode="w+", shape=(tokens, width)))

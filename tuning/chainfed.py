@@ -44,7 +44,7 @@ FIT_SEQUENCES = 128
 class ChainFed:
     """Settings of the method; the defaults are the published ones where they carry over.
 
-    window:        Q, layers that are tuned together.
+    layers:        Q, those of a window, which are tuned together.
     foat:          whether to start where `threshold` (T) says; else at the lowest layer.
     dlct:          whether windows overlap in all but one layer; else they lie side by side.
     gpo:           whether the global loss, weighted by `global_weight` (λ), joins the local one.
@@ -52,7 +52,7 @@ class ChainFed:
     passes:        how often the chain is gone through.
     """
 
-    window: int = 8
+    layers: int = 8
     foat: bool = True
     dlct: bool = True
     gpo: bool = True
@@ -82,9 +82,9 @@ class ChainFed:
 
     def windows(self, first: int, layers: int) -> list[int]:
         """The lowest layer of each window of one pass; the last window ends at the head."""
-        top = max(0, layers - self.window)
+        top = max(0, layers - self.layers)
         first = min(first, top)
-        return [*range(first, top, 1 if self.dlct else self.window), top]
+        return [*range(first, top, 1 if self.dlct else self.layers), top]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def read_chain(
     for index in range(geometry.layers):
         if index == first:
             still = moving.copy()
-        wanted = config.gpo and index >= first + config.window
+        wanted = config.gpo and index >= first + config.layers
         before = moving.answers(fitted) if wanted else None
         moving.advance(Layer(weights, index, geometry, device=device), adapted=False)
         if before is not None:
@@ -145,7 +145,7 @@ def read_chain(
         yield (index + 1) / (geometry.layers + 1)
     last = moving.answers(range(len(examples)))
     with torch.no_grad():
-        likely = likeliest(weights, torch.from_numpy(last), top)
+        likely = likeliest(weights, torch.from_numpy(last).to(device), top)
     ends = np.cumsum([len(each.answer) for each in examples])[:-1]
     base = {
         i: torch.from_numpy(rows.copy()).to(device)
@@ -177,12 +177,12 @@ def _start_layer(
     probe = Activations(few, weights, folder, device)
     embedding = np.concatenate(probe.inputs)
     seen: list[float] = []
-    for index in range(geometry.layers - config.window):
+    for index in range(geometry.layers - config.layers):
         probe.advance(Layer(weights, index, geometry, device=device), adapted=False)
         seen.append(linear_cka(np.concatenate(probe.inputs), embedding))
         if seen[-1] < config.threshold:
             return index, tuple(seen)
-    return max(0, geometry.layers - config.window), tuple(seen)
+    return max(0, geometry.layers - config.layers), tuple(seen)
 
 
 def tune_chain(
@@ -252,7 +252,7 @@ class _Job:
             self._cost += len(self._chain.sequences.inputs)
             del layer  # before the next one is dequantised
         above = moving.depth + len(window.layers)
-        for index in range(above, min(first + self._config.window, self.layers)):
+        for index in range(above, min(first + self._config.layers, self.layers)):
             known = f"blk.{index}.attn_q.weight" in self._adapters
             window.enter(index, self._adapters if known else None)
 

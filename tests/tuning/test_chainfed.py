@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(60)
 
 LAYERS = 6
 CONFIG = ChainFed(
-    window=2,
+    layers=2,
     foat=False,
     surrogate_rank=4,
     passes=2,
@@ -120,16 +120,16 @@ def test_a_surrogate_stands_for_a_layer_that_is_linear() -> None:
 
 
 def test_windows_overlap_or_lie_side_by_side() -> None:
-    assert ChainFed(window=3).windows(1, 8) == [1, 2, 3, 4, 5]
-    assert ChainFed(window=3, dlct=False).windows(0, 8) == [0, 3, 5]
-    assert ChainFed(window=3).windows(7, 8) == [5]
-    assert ChainFed(window=9).windows(0, 8) == [0]
+    assert ChainFed(layers=3).windows(1, 8) == [1, 2, 3, 4, 5]
+    assert ChainFed(layers=3, dlct=False).windows(0, 8) == [0, 3, 5]
+    assert ChainFed(layers=3).windows(7, 8) == [5]
+    assert ChainFed(layers=9).windows(0, 8) == [0]
 
 
 def from_the_second(weights: Weights, folder: Path) -> ChainFed:
     """A configuration whose threshold lets the chain start at layer 1."""
     similarity = read(weights, dataclasses.replace(CONFIG, foat=True, threshold=0.0), folder).similarity
-    assert len(similarity) == LAYERS - CONFIG.window
+    assert len(similarity) == LAYERS - CONFIG.layers
     assert 1.0 >= similarity[0] > similarity[1] > 0.0
     return dataclasses.replace(CONFIG, foat=True, threshold=(similarity[0] + similarity[1]) / 2)
 
@@ -158,7 +158,7 @@ def test_activations_follow_the_window_through_what_was_tuned(weights: Weights, 
     result, _ = tuned(chain, weights, CONFIG)
     again = Activations(examples(), weights, tmp_path)
     rng = np.random.default_rng(0)
-    for index in range(LAYERS - CONFIG.window):
+    for index in range(LAYERS - CONFIG.layers):
         layer = Layer(weights, index, Geometry.of(weights), rank=2, alpha=CONFIG.alpha, rng=rng)
         layer.load(result.tensors)
         again.advance(layer, adapted=True)
@@ -206,7 +206,7 @@ def test_no_more_than_the_window_is_dequantised(
 
     monkeypatch.setattr(Layer, "__init__", counted)
     tuned(read(weights, CONFIG, tmp_path), weights, CONFIG)
-    assert most == CONFIG.window
+    assert most == CONFIG.layers
 
 
 @pytest.mark.parametrize("windows", [3, 5, 7])
