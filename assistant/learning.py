@@ -113,7 +113,13 @@ class Learner:
         if not self._busy.acquire(blocking=False):
             raise UsageError("A learning run is already going on.", hint="Wait until it has finished.")
         try:
-            return self._learn(name, on_progress, cancel or threading.Event())
+            report = self._learn(name, on_progress, cancel or threading.Event())
+            self._paths.tuning_checkpoint.unlink(missing_ok=True)
+            return report
+        except Cancelled:
+            # Only what crashed goes on later; what the owner stopped leaves nothing behind.
+            self._paths.tuning_checkpoint.unlink(missing_ok=True)
+            raise
         finally:
             self._busy.release()
 
@@ -234,7 +240,7 @@ class Learner:
         if not METHODS[method].reads_in_engine:
             self._engine.rest()
             give_back()
-        for item in METHODS[method].read(self._engine, examples):
+        for item in METHODS[method].read(self._engine, examples, self._paths):
             if not isinstance(item, float):
                 return item
             trim()
@@ -244,7 +250,13 @@ class Learner:
     def _tune(self, method: str, data: Any, tell: Callable[..., None]) -> Tuned:
         run = METHODS[method].tune
         for item in self._engine.slices(
-            lambda: run(data, self._engine.model_path, seed=self._settings.seed, threads=self._engine.threads)
+            lambda: run(
+                data,
+                self._engine.model_path,
+                seed=self._settings.seed,
+                threads=self._engine.threads,
+                paths=self._paths,
+            )
         ):
             if isinstance(item, Tuned):
                 return item

@@ -43,6 +43,11 @@ class Paths:
         return self.home / "models"
 
     @property
+    def tuning_checkpoint(self) -> Path:
+        """Where a learning run that was cut off goes on; gone once a run has ended."""
+        return self.home / "tuning.checkpoint"
+
+    @property
     def log(self) -> Path:
         return self.home / "assistant.log"
 

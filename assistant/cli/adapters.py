@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.cli.adapters_export import export
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, document, line, say, size, table
 from assistant.paths import Paths, default_paths
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group.command()(rollback)
     group.command()(strength)
     group.command()(rebuild)
+    group.command()(export)
     app.add_typer(group, name="adapters")
 
 

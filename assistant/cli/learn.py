@@ -80,7 +80,8 @@ def add(
 
 def learn_now(
     method: Annotated[
-        str | None, typer.Option("--method", help="layer-chain or zeroth-order; else as in the settings.")
+        str | None,
+        typer.Option("--method", help="layer-chain, zeroth-order, chainfed; else as in the settings."),
     ] = None,
     model: ModelFile = None,
     as_json: AsJson = False,

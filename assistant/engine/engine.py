@@ -59,6 +59,11 @@ class Engine:
         self.adapter_problem: AdapterError | None = None
 
     @property
+    def may_use_gpu(self) -> bool:
+        """Whether the owner lets the model, and with it tuning, use a GPU."""
+        return self._gpu_layers != 0
+
+    @property
     def adapters(self) -> tuple[AdapterUse, ...]:
         return self._adapters
 
