@@ -69,6 +69,7 @@ class ScriptedEngine:
         grammar: str | None = None,
         background: bool = False,
         adapters: bool = True,
+        cut: bool = True,
     ) -> Reply:
         self.load()
         with self._lock:

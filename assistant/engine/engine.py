@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from assistant.engine.types import AdapterUse, Message, Reply, Sampling, Scored, TokenisedPair
 from assistant.engine.worker import EngineThread
-from assistant.errors import AdapterError, ModelError
+from assistant.errors import AdapterError, ContextFull, ModelError
 
 if TYPE_CHECKING:
     from assistant.engine.adapters import AdapterSet
@@ -81,17 +81,19 @@ class Engine:
         grammar: str | None = None,
         background: bool = False,
         adapters: bool = True,
+        cut: bool = True,
     ) -> Reply:
         """Answer the conversation; blocks until the answer is complete.
 
         `on_piece` gets each new piece of text on the engine thread; `cancel` is checked before each token.
         With `background` waiting chats go first; without `adapters` the base model answers. The oldest
-        messages are left out when the context is full. Raises ModelError.
+        messages are left out when the context is full; without `cut` that raises ContextFull instead. Raises
+        ModelError.
         """
 
         def job() -> Reply:
             parts = self._ready()
-            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens)
+            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens, cut=cut)
             suspended = not adapters and bool(self._adapters)
             if suspended:
                 parts.adapters.suspend()
@@ -265,7 +267,9 @@ class Engine:
         finally:
             self._borrowed -= 1
 
-    def _fit(self, parts: _Parts, messages: list[Message], max_tokens: int) -> tuple[list[int], int]:
+    def _fit(
+        self, parts: _Parts, messages: list[Message], max_tokens: int, *, cut: bool
+    ) -> tuple[list[int], int]:
         """The prompt without the oldest messages that leave no room for an answer, and how many those are."""
         from assistant.engine.generate import ANSWER_ROOM
 
@@ -276,11 +280,9 @@ class Engine:
             if len(prompt) <= limit:
                 return prompt, dropped
             first = 1 if messages[0].role == "system" else 0
-            if len(messages) - first <= 1:
-                raise ModelError(
-                    f"The message is {len(prompt)} tokens long; at most {limit} fit.",
-                    hint="Shorten it, or raise the setting `context_tokens`.",
-                )
+            if len(messages) - first <= 1 or not cut:
+                what = "message" if len(messages) - first <= 1 else "conversation"
+                raise ContextFull(f"The {what} is {len(prompt)} tokens long; at most {limit} fit.")
             # A question goes together with its answer, so that the roles keep alternating.
             gone = 2 if len(messages) - first > 2 else 1
             del messages[first : first + gone]

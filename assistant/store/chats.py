@@ -11,7 +11,7 @@ from pathlib import Path
 from assistant.errors import UsageError
 from assistant.store import search, transfer
 from assistant.store.database import Session
-from assistant.store.importing import add_draft
+from assistant.store.imported import add_draft
 from assistant.store.records import ROLES, Chat, Deletion, ImportSummary, SearchHit, Turn, now, storable
 
 _CHAT = "SELECT *, (SELECT count(*) FROM turns WHERE chat_id = chats.id) AS turns FROM chats"
