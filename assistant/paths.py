@@ -43,6 +43,11 @@ class Paths:
         return self.home / "models"
 
     @property
+    def receipts(self) -> Path:
+        """What was forgotten and when, in numbers."""
+        return self.home / "receipts"
+
+    @property
     def log(self) -> Path:
         return self.home / "assistant.log"
 
@@ -54,7 +59,7 @@ class Paths:
         return self
 
     def as_dict(self) -> dict[str, str]:
-        names = ("home", "database", "settings", "adapters", "index", "lexicons", "models", "log")
+        names = ("home", "database", "settings", "adapters", "index", "lexicons", "models", "receipts", "log")
         return {name: str(getattr(self, name)) for name in names}
 
 
