@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -109,10 +110,16 @@ class Learner:
         name = method or self._settings.tuning_method
         if name not in METHODS:
             raise UsageError(f"There is no tuning method {name!r}; choose one of {', '.join(METHODS)}.")
+        with self.exclusively():
+            return self._learn(name, on_progress, cancel or threading.Event())
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Keep runs of learning away meanwhile. Raises UsageError while one is going on."""
         if not self._busy.acquire(blocking=False):
             raise UsageError("A learning run is already going on.", hint="Wait until it has finished.")
         try:
-            return self._learn(name, on_progress, cancel or threading.Event())
+            yield
         finally:
             self._busy.release()
 
