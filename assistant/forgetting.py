@@ -40,89 +40,91 @@ class Relearner(Protocol):
 
 
 class Forgetter:
-    """Forgets with the model at hand, so that versions are made anew and recall is measured."""
+    """Forgets with the model at hand, so that versions are made anew and recall is measured.
+
+    `forget` erases, `relearn` makes the version anew; the screen shows the second as a run of learning.
+    """
 
     def __init__(self, store: Store, engine: MeasuringEngine, settings: Settings, learner: Relearner) -> None:
         self._store = store
         self._engine = engine
         self._settings = settings
         self._learner = learner
+        # Questions and answers that were forgotten: in memory only, until the version is made anew.
+        self._measured: list[tuple[str, str]] = []
 
     def preview(self, scope: Scope) -> Preview:
         """What would go; nothing changes. Raises UsageError for an unknown turn or chat."""
         return self._store.forgettings.preview(scope)
 
-    def forget(
-        self,
-        scope: Scope,
-        *,
-        relearn: bool = True,
-        on_progress: OnProgress = lambda _: None,
-        cancel: threading.Event | None = None,
-    ) -> Forgetting:
+    def forget(self, scope: Scope) -> Forgetting:
         """Erase what the scope means, everywhere, and return the receipt.
 
-        With `relearn` what is left is learned anew when a version in force had to go. A problem with the
-        model never keeps anything from being erased; the receipt names it.
+        A problem with the model never keeps anything from being erased; the receipt names it.
 
         Raises:
             UsageError: nothing to forget, or a run of learning is going on.
             StoreError: the disk is full or the file damaged.
         """
-        measured = self._measured(scope)
-        before = self._loss(measured) if measured else None
-        problems: list[str] = []
         with self._learner.exclusively():
+            self._measured = self._pairs_of(scope)
+            before = self._loss()
             preview, forgetting = self._store.forgettings.erase(scope)
+            problems = []
             try:
                 self._learner.versions.apply()
             except AssistantError as problem:
                 problems.append(problem.message)
-        facts = self._learn_rest(preview, problems, on_progress, cancel) if relearn else {}
-        facts = {**_outcome(preview), **facts}
+        facts = outcome(preview)
         if before is not None:
-            facts["recall"] = {
-                "pairs": len(measured),
-                "loss_before": before,
-                "loss_after": self._loss(measured),
-                "loss_of_base_model": self._loss(measured, bare=True),
-            }
+            facts["recall"] = {"pairs": len(self._measured), "loss_before": before, **self._recall()}
         return self._store.forgettings.note(forgetting.id, done=True, problems=problems, **facts)
 
-    def _learn_rest(
-        self,
-        preview: Preview,
-        problems: list[str],
-        on_progress: OnProgress,
-        cancel: threading.Event | None,
-    ) -> dict[str, Any]:
-        """Learn what is left, if a personal version in force had to go and anything is left."""
-        if "personal" not in preview.instead or not self._store.pairs.list("active"):
-            return {}
-        try:
-            report = self._learner.learn_now(None, on_progress, cancel or threading.Event())
-        except AssistantError as problem:
-            problems.append(problem.message)
-            return {}
-        if report.state != "active":
-            return {} if report.version_id is None else {"draft": report.version_id, "checks": report.reasons}
-        return {
-            "outcome": "relearned",
-            "version": report.version_id,
-            "checks": report.reasons,
-            "held_out_after": report.held_out_after,
-        }
+    def wants_relearning(self, forgetting: Forgetting) -> bool:
+        """Whether a version in force had to go and there is something left to learn anew."""
+        if "personal" not in forgetting.receipt.get("instead", {}):
+            return False
+        version = self._store.versions.active()
+        known = version.pair_ids if version else ()
+        return any(pair.id not in known for pair in self._store.pairs.list("active"))
 
-    def _measured(self, scope: Scope) -> list[tuple[str, str]]:
-        """Some of the questions and answers that are to be forgotten; kept in memory only."""
+    def relearn(
+        self,
+        forgetting: Forgetting,
+        on_progress: OnProgress = lambda _: None,
+        cancel: threading.Event | None = None,
+    ) -> LearnReport:
+        """Learn what is left from the base model, and add what came of it to the receipt.
+
+        Raises what `learn_now` raises; the receipt then still says what answers.
+        """
+        report = self._learner.learn_now(None, on_progress, cancel or threading.Event())
+        facts: dict[str, Any] = {"checks": report.reasons}
+        if report.state == "active":
+            facts |= {"outcome": "relearned", "version": report.version_id}
+        elif report.state == "draft":
+            facts["draft"] = report.version_id
+        if "recall" in forgetting.receipt:
+            facts["recall"] = {**forgetting.receipt["recall"], **self._recall()}
+        self._measured = []
+        self._store.forgettings.note(forgetting.id, **facts)
+        return report
+
+    def _pairs_of(self, scope: Scope) -> list[tuple[str, str]]:
         preview = self._store.forgettings.preview(scope)
         chosen = [self._store.pairs.get(number) for number in preview.pair_ids[:MOST_MEASURED]]
         return [(pair.question, pair.answer) for pair in chosen]
 
-    def _loss(self, pairs: list[tuple[str, str]], *, bare: bool = False) -> float | None:
+    def _recall(self) -> dict[str, float | None]:
+        return {"loss_after": self._loss(), "loss_of_base_model": self._loss(bare=True)}
+
+    def _loss(self, *, bare: bool = False) -> float | None:
+        """Nats per token of the forgotten answers; None when it can't be measured."""
+        if not self._measured:
+            return None
         try:
             # This loads the model; only then it is known which adapters are in force.
-            found = tokenised(self._engine, self._settings.system_prompt, pairs)
+            found = tokenised(self._engine, self._settings.system_prompt, self._measured)
             return round(mean_loss(self._engine, found, () if bare else self._engine.adapters), 4)
         except AssistantError:
             return None
@@ -134,10 +136,10 @@ def forget_without_model(store: Store, scope: Scope) -> Forgetting:
     Raises as `Forgetter.forget`.
     """
     preview, forgetting = store.forgettings.erase(scope)
-    return store.forgettings.note(forgetting.id, done=True, problems=[], **_outcome(preview))
+    return store.forgettings.note(forgetting.id, done=True, problems=[], **outcome(preview))
 
 
-def _outcome(preview: Preview) -> dict[str, Any]:
+def outcome(preview: Preview) -> dict[str, Any]:
     """What answers now, before anything is learned anew."""
     if "personal" not in preview.instead:
         return {"outcome": "unchanged", "version": None}

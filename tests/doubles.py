@@ -5,15 +5,18 @@ They have the methods of the real ones and nothing else; the store in tests is a
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from assistant.annotation.asking import Annotation
-from assistant.engine.types import AdapterUse, Message, Reply, Sampling
+from assistant.engine.types import AdapterUse, Message, Reply, Sampling, Scored, TokenisedPair
 from assistant.errors import AssistantError, Cancelled
 from assistant.settings import Settings
 from assistant.store import Store
@@ -96,6 +99,17 @@ class ScriptedEngine:
     def context_used(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) for message in messages)
 
+    def pair(self, messages: Sequence[Message], answer: str) -> TokenisedPair:
+        return TokenisedPair((1,), tuple(range(len(answer.split()))))
+
+    def measure(
+        self, pairs: Sequence[TokenisedPair], *, adapters: Sequence[AdapterUse] = ()
+    ) -> Iterator[Scored]:
+        """Each adapter in force makes every token likelier by one nat."""
+        for pair in pairs:
+            loss = max(0.5, 4.0 - sum(use.strength for use in adapters))
+            yield Scored(np.full(len(pair.answer), loss, np.float32), (len(pair.answer),))
+
     def set_adapters(self, uses: Sequence[AdapterUse]) -> None:
         self.adapters = tuple(uses)
 
@@ -174,6 +188,17 @@ class ScriptedLearner:
             on_progress(step)
             time.sleep(self._delay_s)
         return self._report
+
+    @contextlib.contextmanager
+    def exclusively(self) -> Iterator[None]:
+        yield
+
+    @property
+    def versions(self) -> ScriptedLearner:
+        return self
+
+    def apply(self) -> list[str]:
+        return []
 
     def waiting(self) -> int:
         return sum(1 for pair in self._store.pairs.list("active") if not pair.learned_in)

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from assistant.engine.types import AdapterUse, Message, Scored, TokenisedPair
+from assistant.engine.types import AdapterUse
 from assistant.errors import ModelError, UsageError
 from assistant.forgetting import Forgetter, forget_without_model
 from assistant.forgetting_words import preview_rows, receipt_sentences
@@ -26,19 +25,11 @@ from tests.doubles import ScriptedEngine
 
 
 class MeasuringEngine(ScriptedEngine):
-    """Knows an answer (loss 0.1) only when an adapter is in force, else not (loss 4)."""
+    """The double together with a model file."""
 
     def __init__(self, model_path: Path) -> None:
         super().__init__()
         self.model_path = model_path
-
-    def pair(self, messages: Sequence[Message], answer: str) -> TokenisedPair:
-        return TokenisedPair((1, 2), (3,))
-
-    def measure(
-        self, pairs: Sequence[TokenisedPair], *, adapters: Sequence[AdapterUse] = ()
-    ) -> Iterator[Scored]:
-        yield Scored(np.full(len(pairs), 0.1 if adapters else 4.0, np.float32), (1,) * len(pairs))
 
 
 class Relearner:
@@ -92,6 +83,10 @@ def base(engine: MeasuringEngine, paths: Paths) -> str:
     return model_sha256(engine.model_path, paths)
 
 
+def fail(uses: Sequence[AdapterUse]) -> None:
+    raise ModelError("No memory.")
+
+
 def forgetter(
     store: Store, engine: MeasuringEngine, base: str, *, error: Exception | None = None
 ) -> tuple[Forgetter, Relearner]:
@@ -109,15 +104,19 @@ def test_what_is_left_is_learned_anew_and_the_receipt_measures_both(
     learn(store, base)
     forget, _ = forgetter(store, engine, base)
     forgetting = forget.forget(Scope(word="Biscuit"))
+    assert forgetting.receipt["outcome"] == "base model"
+    assert forget.wants_relearning(forgetting)
+    forget.relearn(forgetting)
+    forgetting = store.forgettings.get(forgetting.id)
     receipt = forgetting.receipt
     assert forgetting.state == "done"
     assert (receipt["outcome"], receipt["version"]) == ("relearned", "v0002")
     assert [use.version for use in engine.adapters] == []  # the double's learner switches nothing on
-    assert receipt["recall"]["loss_before"] == pytest.approx(0.1)
+    assert receipt["recall"]["loss_before"] == pytest.approx(3.0)
     assert receipt["recall"]["loss_after"] == receipt["recall"]["loss_of_base_model"] == pytest.approx(4.0)
     told = " ".join(receipt_sentences(receipt))
     assert "v0002 answers now" in told
-    assert "0.10 → 4.00" in told
+    assert "3.00 → 4.00" in told
     assert "no trace left" in told
     assert "Biscuit" not in json.dumps(receipt) + told
 
@@ -130,7 +129,9 @@ def test_an_older_version_that_never_saw_it_answers_when_nothing_is_learned_anew
     store.pairs.add("My dog?", "Biscuit.", source="added")
     learn(store, base)
     forget, _ = forgetter(store, engine, base)
-    receipt = forget.forget(Scope(word="Biscuit"), relearn=False).receipt
+    forgetting = forget.forget(Scope(word="Biscuit"))
+    receipt = forgetting.receipt
+    assert not forget.wants_relearning(forgetting)  # it has learned all that is left
     assert (receipt["outcome"], receipt["version"]) == ("fell back", clean)
     assert [use.version for use in engine.adapters] == [clean]
 
@@ -142,8 +143,12 @@ def test_a_problem_with_the_model_keeps_nothing_from_being_erased(
     store.pairs.add("My tea?", "Green.", source="added")
     learn(store, base)
     forget, _ = forgetter(store, engine, base, error=ModelError("No memory."))
-    receipt = forget.forget(Scope(word="Biscuit")).receipt
-    assert (receipt["outcome"], receipt["problems"]) == ("base model", ["No memory."])
+    engine.set_adapters = fail  # type: ignore[method-assign]
+    forgetting = forget.forget(Scope(word="Biscuit"))
+    assert forgetting.receipt["outcome"] == "base model"
+    assert forgetting.receipt["problems"] == ["No memory."]
+    with pytest.raises(ModelError):
+        forget.relearn(forgetting)
     assert [pair.answer for pair in store.pairs.list(None)] == ["Green."]
 
 

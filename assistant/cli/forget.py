@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, confirm, document, line, say, table
 from assistant.cli.progress import ProgressLine
-from assistant.errors import ModelError, UsageError
+from assistant.errors import AssistantError, ModelError, UsageError
 from assistant.paths import default_paths
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def forget(
         return
     if not as_json:
         tell_preview(preview)
-    if not (preview.turns or preview.pairs or preview.chats or preview.titles):
+    if not preview.changes_something:
         raise UsageError("There is nothing to forget.", hint="Nothing was changed.")
     confirm("Forget all of this for good?", yes=yes)
     forgetting = _forget(paths, settings_with(paths, model), scope, relearn, as_json)
@@ -107,6 +108,7 @@ def _scope(turns: list[int] | None, chats: list[int] | None, word: str, since: s
 
 def _forget(paths: Paths, settings: Settings, scope: Scope, relearn: bool, as_json: bool) -> Forgetting:
     from assistant.forgetting import Forgetter, forget_without_model
+    from assistant.interrupts import interrupt_sets
     from assistant.services import open_services
     from assistant.store import Store
 
@@ -119,10 +121,17 @@ def _forget(paths: Paths, settings: Settings, scope: Scope, relearn: bool, as_js
     progress = ProgressLine(only_on_terminal=as_json)
     with contextlib.closing(services):
         forgetter = Forgetter(services.store, services.engine, settings, services.learner)
-        try:
-            return forgetter.forget(scope, relearn=relearn, on_progress=progress)
-        finally:
-            progress.close()
+        forgetting = forgetter.forget(scope)
+        if relearn and forgetter.wants_relearning(forgetting):
+            cancel = threading.Event()
+            try:
+                with interrupt_sets(cancel):
+                    forgetter.relearn(forgetting, progress, cancel)
+            except AssistantError as problem:
+                say(f"It is forgotten, but what is left was not learned anew: {problem.message}")
+            finally:
+                progress.close()
+        return services.store.forgettings.get(forgetting.id)
 
 
 def _tell_receipts(forgettings: list[Forgetting], as_json: bool) -> None:

@@ -71,6 +71,11 @@ class Preview:
     def pairs(self) -> int:
         return len(self.pair_ids)
 
+    @property
+    def changes_something(self) -> bool:
+        """False when the choice means nothing that there is."""
+        return bool(self.turn_ids or self.pair_ids or self.chats or self.titles)
+
     def counts(self) -> dict[str, Any]:
         """All of it as JSON values."""
         return {"turns": self.turns, "pairs": self.pairs, **asdict(self)}

@@ -23,7 +23,7 @@ from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
-from assistant.tui.learn_job import LearnJob
+from assistant.tui.learn_job import LearnJob, Run
 from assistant.tui.prompt import PromptInput
 from assistant.tui.reporting import show_error
 from assistant.tui.search_screen import SearchScreen
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
-FROM_CHAT = ("learn", "versions", "review")
+FROM_CHAT = ("learn", "versions", "review", "forget")
 
 
 class AssistantApp(App[None]):
@@ -45,6 +45,7 @@ class AssistantApp(App[None]):
         bound("app.learn", "learn", priority=True),
         bound("app.versions", "versions", priority=True),
         bound("app.review", "review", priority=True),
+        bound("app.forget", "forget", show=False, priority=True),
         bound("app.keys", "keys", priority=True),
         bound("app.palette", "command_palette", show=False, priority=True),
         bound("app.quit", "quit", priority=True),
@@ -105,9 +106,9 @@ class AssistantApp(App[None]):
 
     # Jobs
 
-    def start_learning(self) -> LearnJob:
+    def start_learning(self, learner: Run | None = None) -> LearnJob:
         """Begin a tuning run that outlives the screen it was started from."""
-        job = LearnJob(self._services.learner)
+        job = LearnJob(learner or self._services.learner)
         self._learn_job = job
         self._is_outcome_told = False
         self.run_worker(job.run, thread=True, group="learn", exit_on_error=False)
@@ -158,7 +159,13 @@ class AssistantApp(App[None]):
 
         self.push_screen(ReviewScreen(self._services))
 
+    def action_forget(self) -> None:
+        from assistant.tui.forgetting import open_forget_screen
+
+        open_forget_screen(self, self._services, self._chat)
+
     def action_keys(self) -> None:
+        from assistant.tui.forget_screen import ForgetScreen
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
         from assistant.tui.review_screen import ReviewScreen
@@ -180,6 +187,7 @@ class AssistantApp(App[None]):
             (f"Learn ({self.keys_of('app.learn')})", LearnScreen.BINDINGS),
             (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
             (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
+            (f"Forgetting ({self.keys_of('app.forget')})", ForgetScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
             ("Editing a text", PromptInput.EDITING_BINDINGS),

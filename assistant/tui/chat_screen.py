@@ -99,6 +99,24 @@ class ChatScreen(Screen[None]):
         """Whether a reply is being written, in this chat or another one."""
         return self._replies.running is not None
 
+    @property
+    def open_chat_id(self) -> int | None:
+        """The chat that is open; None for a new one that nothing was said in."""
+        return self._pane.conversation.chat_id
+
+    @property
+    def focused_turn(self) -> int | None:
+        """The saved message that has the focus."""
+        focused = self._pane.focused_message
+        turn = None if focused is None else focused.turn
+        return turn.id if turn is not None and turn.id > 0 else None
+
+    async def reopen(self) -> None:
+        """Show the chat again as the store has it now, or an empty one when it is gone."""
+        chats = {chat.id for chat in self._services.store.chats.list()}
+        chat_id = self._pane.conversation.chat_id
+        await self.open_chat(chat_id if chat_id in chats else None)
+
     def stop_reply(self) -> None:
         """Stop a reply that is being written; what has arrived is kept."""
         self._replies.stop()

@@ -15,6 +15,7 @@ from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
+from assistant.tui.forget_screen import ForgetScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
 from assistant.tui.review_screen import ReviewScreen
@@ -186,6 +187,7 @@ async def test_every_palette_verb_has_its_action(open_app: Opener) -> None:
         VersionsScreen,
         HelpScreen,
         ReviewScreen,
+        ForgetScreen,
     ],
 )
 def test_every_key_can_be_remapped(owner: type) -> None:
