@@ -84,13 +84,17 @@ class Learner:
         """Put a version in force, whatever its checks said. Raises UsageError and AdapterError."""
         self.versions.use(version_id)
 
-    def off(self) -> None:
-        """Answer as the base model."""
-        self.versions.off()
+    def off(self, kind: str = "personal") -> None:
+        """Answer without what was learned here, or together with others (shared)."""
+        self.versions.off(kind)
 
-    def rollback(self) -> Version | None:
+    def rollback(self, kind: str = "personal") -> Version | None:
         """Back to what was in force before; None when that was the base model."""
-        return self.versions.rollback()
+        return self.versions.rollback(kind)
+
+    def delete(self, version_id: str) -> None:
+        """Remove a version and its file for good."""
+        self.versions.delete(version_id)
 
     def set_strength(self, version_id: str, strength: float) -> None:
         """How strongly a version acts, 0 to 1.5."""

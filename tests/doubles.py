@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ class ScriptedEngine:
 
     model_name = "scripted-model"
     context_tokens = 4096
+    # Any file will do: only its hash is asked for.
+    model_path = Path(__file__)
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class ScriptedEngine:
         cancel: threading.Event | None = None,
         grammar: str | None = None,
         background: bool = False,
-        adapters: bool = True,
+        adapters: bool | Sequence[AdapterUse] = True,
     ) -> Reply:
         self.load()
         with self._lock:
@@ -93,7 +96,8 @@ class ScriptedEngine:
                 words.append(word)
                 if on_piece is not None:
                     on_piece(word)
-            used = tuple(use.version for use in self.adapters) if adapters else ()
+            uses = self.adapters if adapters is True else tuple(adapters or ())
+            used = tuple(use.version for use in uses)
             return Reply("".join(words), len(words), self.context_used(messages), 42.0, 0.01, stopped, used)
 
     def context_used(self, messages: Sequence[Message]) -> int:
@@ -206,11 +210,17 @@ class ScriptedLearner:
     def use(self, version_id: str) -> None:
         self._store.versions.activate(version_id)
 
-    def off(self) -> None:
-        self._store.versions.off("personal")
+    def off(self, kind: str = "personal") -> None:
+        self._store.versions.off(kind)
 
-    def rollback(self) -> None:
-        self._store.versions.rollback("personal")
+    def rollback(self, kind: str = "personal") -> None:
+        self._store.versions.rollback(kind)
+
+    def delete(self, version_id: str) -> None:
+        version = self._store.versions.get(version_id)
+        if version.state == "active":
+            self._store.versions.off(version.kind)
+        self._store.versions.delete(version_id)
 
     def set_strength(self, version_id: str, strength: float) -> None:
         self._store.versions.set_strength(version_id, strength)

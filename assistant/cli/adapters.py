@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.cli import adapters_compare
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, document, line, say, size, table
 from assistant.paths import Paths, default_paths
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command()(off)
     group.command()(rollback)
     group.command()(strength)
+    adapters_compare.register(group)
     app.add_typer(group, name="adapters")
 
 

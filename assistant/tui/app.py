@@ -165,11 +165,13 @@ class AssistantApp(App[None]):
         open_forget_screen(self, self._services, self._chat)
 
     def action_keys(self) -> None:
+        from assistant.tui.compare_screen import CompareScreen
         from assistant.tui.forget_screen import ForgetScreen
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
         from assistant.tui.review_screen import ReviewScreen
         from assistant.tui.versions_screen import VersionsScreen
+        from assistant.tui.why_screen import WhyScreen
 
         if isinstance(self.screen, HelpScreen):
             self.screen.action_close()
@@ -186,6 +188,8 @@ class AssistantApp(App[None]):
             ("A question", ConfirmDialog.BINDINGS),
             (f"Learn ({self.keys_of('app.learn')})", LearnScreen.BINDINGS),
             (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
+            ("Comparing two versions", CompareScreen.BINDINGS),
+            (f"Why? ({self.keys_of('answer.why')})", WhyScreen.BINDINGS),
             (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
             (f"Forgetting ({self.keys_of('app.forget')})", ForgetScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),

@@ -240,6 +240,16 @@ class ChatScreen(Screen[None]):
     async def action_undo_mark(self) -> None:
         await self._marking.undo()
 
+    def action_why(self) -> None:
+        from assistant.tui.why_screen import WhyScreen
+
+        view = self._pane.chosen_answer
+        turn = None if view is None else view.turn
+        if turn is None or turn.id <= 0 or turn.reply_to is None:
+            self.say("There is no saved answer to look at.")
+        else:
+            self.app.push_screen(WhyScreen(self._services, turn.id))
+
     def action_copy_message(self) -> None:
         view = self._pane.focused_message or self._pane.transcript.last_answer
         if view is None or not view.text:

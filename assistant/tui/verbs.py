@@ -30,6 +30,7 @@ CHAT_VERBS = (
     Verb("Asked: write", "Write what it should have said", "answer_question('corrected')", "asked.write"),
     Verb("Asked: never", "Don't ask about this one again", "answer_question('never')", "asked.never"),
     Verb("Again", "Write the last answer anew", "answer_again", "answer.again"),
+    Verb("Why?", "Evidence for where the answer comes from", "why", "answer.why"),
     Verb("Copy", "Copy the message to the clipboard", "copy_message", "message.copy"),
     Verb("Stop", "Stop the reply and keep what has arrived", "stop", "chat.stop"),
 )

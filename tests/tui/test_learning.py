@@ -13,6 +13,7 @@ from assistant.store import Store, Version
 from assistant.tui.app import AssistantApp
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
+from assistant.tui.compare_screen import CompareScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
 from assistant.tui.forget_screen import ForgetScreen
@@ -23,6 +24,7 @@ from assistant.tui.search_screen import SearchScreen
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.verbs import APP_VERBS, CHAT_VERBS
 from assistant.tui.versions_screen import VersionsScreen
+from assistant.tui.why_screen import WhyScreen
 from tests.doubles import ScriptedLearner
 from tests.tui.conftest import Opener
 
@@ -188,6 +190,8 @@ async def test_every_palette_verb_has_its_action(open_app: Opener) -> None:
         HelpScreen,
         ReviewScreen,
         ForgetScreen,
+        CompareScreen,
+        WhyScreen,
     ],
 )
 def test_every_key_can_be_remapped(owner: type) -> None:
