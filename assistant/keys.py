@@ -72,6 +72,9 @@ ACTIONS = {
         Action("learn.start", "enter,s", "Start tuning"),
         Action("learn.cancel", "c", "Cancel the run"),
         Action("learn.drop", "delete", "Drop pair"),
+        Action("learn.edit", "e", "Edit pair"),
+        Action("learn.delete", "ctrl+d", "Delete pair"),
+        Action("learn.behind", "b", "What is behind it"),
         Action("learn.close", "escape", "Back"),
         Action("versions.use", "enter", "Use"),
         Action("versions.off", "o", "Off"),
@@ -83,6 +86,8 @@ ACTIONS = {
         Action("versions.close", "escape", "Back"),
         Action("compare.close", "escape", "Back"),
         Action("why.close", "escape", "Back"),
+        Action("behind.close", "escape", "Back"),
+        Action("pair.cancel", "escape", "Cancel"),
         Action("forget.go", "f", "Forget it"),
         Action("forget.close", "escape", "Back"),
         Action("review.fine", "+", "It's fine"),
@@ -97,7 +102,7 @@ ACTIONS = {
 }
 
 # Where text is typed, a letter can't be a key as well; the keys of the app work everywhere.
-_TYPING = ("app", "prompt", "chat", "asked", "edit", "rename", "search")
+_TYPING = ("app", "prompt", "chat", "asked", "edit", "rename", "search", "pair", "compare")
 # Places on the screen at the same time, apart from the app's own keys.
 _TOGETHER = (
     {"chat", "prompt"},

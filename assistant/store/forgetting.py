@@ -10,8 +10,7 @@ from __future__ import annotations
 import builtins
 import json
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -193,9 +192,8 @@ class Forgettings:
             ]
         files = doomed_files(self._paths, traces, adapters=adapters, since=since)
         ours = {*files, *(f"{self._paths.database.name}{end}" for end in ("", "-wal", "-shm"))}
-        _, holding = files_that_hold(self._paths, traces)
-        kept = tuple(name for name in holding if name not in ours)
-        preview = Preview(**{**_fields(preview), "files": tuple(files), "kept_files": kept})
+        _, kept = files_that_hold(self._paths, traces, without=ours)
+        preview = replace(preview, files=tuple(files), kept_files=tuple(kept))
         return preview, traces
 
     def _delete(self, db: sqlite3.Connection, chosen: Selection, preview: Preview) -> None:
@@ -359,10 +357,6 @@ def _stands_elsewhere(db: sqlite3.Connection, chosen: Selection, line: str) -> b
         },
     ).fetchone()
     return bool(row[0])
-
-
-def _fields(preview: Preview) -> Mapping[str, Any]:
-    return {name: getattr(preview, name) for name in Preview.__dataclass_fields__}
 
 
 def _ids(numbers: object) -> tuple[str]:

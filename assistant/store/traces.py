@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ _MODELS = "models"
 _SENTENCES = re.compile(r"(?<=[.!?])\s+|\n")
 _SHORTEST = 12
 _LONGEST = 80
-_MOST = 64
+_MOST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,19 @@ def doomed_files(paths: Paths, traces: Traces, *, adapters: Sequence[str], since
     return sorted(file.relative_to(home).as_posix() for file in found if file.is_file())
 
 
-def files_that_hold(paths: Paths, traces: Traces) -> tuple[int, list[str]]:
-    """How many files were searched, and the names of those in which a passage was found."""
+def files_that_hold(paths: Paths, traces: Traces, *, without: Collection[str] = ()) -> tuple[int, list[str]]:
+    """How many files were searched, and the names of those in which a passage was found.
+
+    `without` are names that need not be searched.
+    """
     searched, found = 0, []
     for file in _files(paths.home):
-        if file.relative_to(paths.home).parts[0] == _MODELS:
+        name = file.relative_to(paths.home)
+        if name.parts[0] == _MODELS or name.as_posix() in without:
             continue
         searched += 1
         if traces.are_in(_bytes(file)):
-            found.append(file.relative_to(paths.home).as_posix())
+            found.append(name.as_posix())
     return searched, sorted(found)
 
 

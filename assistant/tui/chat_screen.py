@@ -83,6 +83,8 @@ class ChatScreen(Screen[None]):
         recovered = getattr(self._services.store, "recovered", 0)
         if recovered:
             self.say("The last session ended in the middle of a reply; what had arrived was kept.")
+        if self._services.store.completed:
+            self.say("Forgetting was interrupted last time. It is complete now; the receipts tell.")
 
     async def on_screen_resume(self) -> None:
         self.refresh_facts()

@@ -88,7 +88,7 @@ class VersionsScreen(Screen[None]):
             active = self._services.store.versions.active("personal")
             self.query_one(".versions--title", Static).update(Content(_title(versions, active)))
             plot = self.query_one(ChecksPlot)
-            plot.set_class(plot.show(versions) and self.size.height >= TALL, "-shown")
+            plot.set_class(plot.show(versions) and self.app.size.height >= TALL, "-shown")
             self._show_details()
 
     def on_data_table_row_highlighted(self) -> None:

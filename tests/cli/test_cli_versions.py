@@ -40,3 +40,36 @@ def test_deleting_in_json(run_json: Callable[..., Any], paths: Paths) -> None:
     fill(paths)
     deleted = run_json("adapters", "delete", "v0001", "--yes")
     assert (deleted["version_id"], deleted["children"], deleted["bytes"]) == ("v0001", ["v0002"], 4)
+
+
+def test_a_pair_gets_other_words_before_it_is_learned(
+    run: Callable[..., tuple[int, str, str]], paths: Paths
+) -> None:
+    with Store.open(paths) as store:
+        store.pairs.add("My dog?", "Rex.", source="statement")
+    code, _, err = run("learn", "edit", "1", "--answer", "Biscuit.")
+    assert code == 0
+    assert "Pair 2 takes the place of pair 1" in err
+    assert run("learn", "edit", "2", "--answer", "Biscuit.")[2].startswith("These are its words already")
+    assert run("learn", "edit", "2")[0] == 2
+
+
+def test_status_tells_what_the_next_tuning_costs(run_json: Callable[..., Any], paths: Paths) -> None:
+    report = {"seconds": {"tune": 20.0}}
+    with Store.open(paths) as store:
+        pair = store.pairs.add("My dog?", "Rex.", source="added")
+        store.versions.add(
+            Version(
+                "v0001",
+                None,
+                "personal",
+                "draft",
+                1.0,
+                "layer-chain",
+                "0" * 64,
+                "f",
+                pair_ids=(pair.id,),
+                report=report,
+            )
+        )
+    assert run_json("learn", "status")["next"]["seconds"] == {"tune": 20.0}

@@ -10,6 +10,7 @@ from textual.binding import Binding
 from assistant.keys import ACTIONS
 from assistant.settings import Settings
 from assistant.tui.app import AssistantApp
+from assistant.tui.behind_screen import BehindScreen
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.compare_screen import CompareScreen
@@ -18,6 +19,7 @@ from assistant.tui.edit_screen import EditScreen
 from assistant.tui.forget_screen import ForgetScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.prompt import PromptInput
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
@@ -128,7 +130,7 @@ async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, in
 def test_every_action_of_the_settings_has_its_binding() -> None:
     places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
     dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
-    others = (ForgetScreen, CompareScreen, WhyScreen)
+    others = (ForgetScreen, CompareScreen, WhyScreen, BehindScreen, PairDialog)
     bindings = [
         each for place in (*places, *dialogs, *others) for each in place.BINDINGS if isinstance(each, Binding)
     ]

@@ -11,6 +11,7 @@ from textual.widgets import DataTable
 from assistant.errors import ModelError
 from assistant.store import Store, Version
 from assistant.tui.app import AssistantApp
+from assistant.tui.behind_screen import BehindScreen
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.compare_screen import CompareScreen
@@ -19,6 +20,7 @@ from assistant.tui.edit_screen import EditScreen
 from assistant.tui.forget_screen import ForgetScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
 from assistant.tui.turn_view import AnswerView, TurnView
@@ -192,6 +194,8 @@ async def test_every_palette_verb_has_its_action(open_app: Opener) -> None:
         ForgetScreen,
         CompareScreen,
         WhyScreen,
+        BehindScreen,
+        PairDialog,
     ],
 )
 def test_every_key_can_be_remapped(owner: type) -> None:
