@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -84,13 +85,17 @@ class Learner:
         """Put a version in force, whatever its checks said. Raises UsageError and AdapterError."""
         self.versions.use(version_id)
 
-    def off(self) -> None:
-        """Answer as the base model."""
-        self.versions.off()
+    def off(self, kind: str = "personal") -> None:
+        """Answer without what was learned here, or together with others (shared)."""
+        self.versions.off(kind)
 
-    def rollback(self) -> Version | None:
+    def rollback(self, kind: str = "personal") -> Version | None:
         """Back to what was in force before; None when that was the base model."""
-        return self.versions.rollback()
+        return self.versions.rollback(kind)
+
+    def delete(self, version_id: str) -> None:
+        """Remove a version and its file for good."""
+        self.versions.delete(version_id)
 
     def set_strength(self, version_id: str, strength: float) -> None:
         """How strongly a version acts, 0 to 1.5."""
@@ -110,16 +115,23 @@ class Learner:
         name = method or self._settings.tuning_method
         if name not in METHODS:
             raise UsageError(f"There is no tuning method {name!r}; choose one of {', '.join(METHODS)}.")
+        with self.exclusively():
+            try:
+                report = self._learn(name, on_progress, cancel or threading.Event())
+            except Cancelled:
+                # Only what crashed goes on later; what the owner stopped leaves nothing behind.
+                self._paths.tuning_checkpoint.unlink(missing_ok=True)
+                raise
+            self._paths.tuning_checkpoint.unlink(missing_ok=True)
+            return report
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Keep runs of learning away meanwhile. Raises UsageError while one is going on."""
         if not self._busy.acquire(blocking=False):
             raise UsageError("A learning run is already going on.", hint="Wait until it has finished.")
         try:
-            report = self._learn(name, on_progress, cancel or threading.Event())
-            self._paths.tuning_checkpoint.unlink(missing_ok=True)
-            return report
-        except Cancelled:
-            # Only what crashed goes on later; what the owner stopped leaves nothing behind.
-            self._paths.tuning_checkpoint.unlink(missing_ok=True)
-            raise
+            yield
         finally:
             self._busy.release()
 

@@ -48,6 +48,11 @@ class Paths:
         return self.home / "tuning.checkpoint"
 
     @property
+    def receipts(self) -> Path:
+        """What was forgotten and when, in numbers."""
+        return self.home / "receipts"
+
+    @property
     def log(self) -> Path:
         return self.home / "assistant.log"
 
@@ -59,7 +64,7 @@ class Paths:
         return self
 
     def as_dict(self) -> dict[str, str]:
-        names = ("home", "database", "settings", "adapters", "index", "lexicons", "models", "log")
+        names = ("home", "database", "settings", "adapters", "index", "lexicons", "models", "receipts", "log")
         return {name: str(getattr(self, name)) for name in names}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.cli import adapters_compare
 from assistant.cli.adapters_export import export
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, document, line, say, size, table
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group.command()(strength)
     group.command()(rebuild)
     group.command()(export)
+    adapters_compare.register(group)
     app.add_typer(group, name="adapters")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli import learn_buffer, learn_review, learn_views
+from assistant.cli import learn_buffer, learn_edit, learn_review, learn_views
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
 from assistant.cli.progress import ProgressLine
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     learn_views.register(group)
     learn_buffer.register(group)
     learn_review.register(group)
+    learn_edit.register(group)
     group.command()(remove)
     group.command()(off)
     group.command()(on)

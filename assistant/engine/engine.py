@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -80,33 +80,30 @@ class Engine:
         cancel: threading.Event | None = None,
         grammar: str | None = None,
         background: bool = False,
-        adapters: bool = True,
+        adapters: bool | Sequence[AdapterUse] = True,
         cut: bool = True,
     ) -> Reply:
         """Answer the conversation; blocks until the answer is complete.
 
         `on_piece` gets each new piece of text on the engine thread; `cancel` is checked before each token.
-        With `background` waiting chats go first; without `adapters` the base model answers. The oldest
-        messages are left out when the context is full; without `cut` that raises ContextFull instead. Raises
-        ModelError.
+        With `background` waiting chats go first. `adapters` are those in force (True), none (False: the base
+        model answers) or exactly these, for this answer alone. The oldest messages are left out when the
+        context is full; without `cut` that raises ContextFull instead. Raises ModelError and AdapterError.
         """
 
         def job() -> Reply:
             parts = self._ready()
             prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens, cut=cut)
-            suspended = not adapters and bool(self._adapters)
-            if suspended:
-                parts.adapters.suspend()
-                parts.generator.forget()
-            try:
+            uses = self._adapters if adapters is True else tuple(adapters or ())
+            with ExitStack() as stack:
+                if uses != self._adapters:
+                    stack.callback(parts.generator.forget)
+                    stack.enter_context(parts.adapters.instead(uses))
+                    parts.generator.forget()
                 reply = parts.generator.answer(
                     prompt, sampling, on_piece=on_piece, cancel=cancel, grammar=grammar
                 )
-            finally:
-                if suspended:
-                    parts.adapters.resume()
-                    parts.generator.forget()
-            used = tuple(use.version for use in self._adapters if use.strength) if adapters else ()
+            used = tuple(use.version for use in uses if use.strength)
             return replace(reply, adapters=used, dropped=dropped)
 
         return self._thread.call(job, background=background)
