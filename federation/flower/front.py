@@ -11,9 +11,8 @@ import asyncio
 import hmac
 import ssl
 import threading
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import uvicorn
@@ -45,14 +44,13 @@ PASS_HEADER = "federation-pass"
 # What Flower needs of a request's headers, and nothing else.
 _HEADERS = (b"content-type", b"accept", b"flwr-public-key", b"flwr-signature", b"flwr-timestamp")
 _REQUEST_LIMIT = PAYLOAD_LIMIT + (1 << 16)
-_KEY_LIMIT = 1024
+_ENROLMENT_LIMIT = 1024
 _TIMEOUT_S = 30.0
 _CONNECTIONS = 256
-_PUBLIC_KEY_BEGIN = b"-----BEGIN PUBLIC KEY-----"
 
 
 class Front:
-    """An ASGI application. `register` lets a node's public key (PEM) in and may raise CarrierError."""
+    """An ASGI application. `register` reads an enrolment and may raise CarrierError."""
 
     def __init__(
         self,
@@ -117,11 +115,11 @@ class Front:
             # Guessing 16 random bytes is hopeless anyhow; this keeps the log quiet.
             await asyncio.sleep(0.5)
             return 403, b"text/plain", b""
-        key = await _body(receive, _KEY_LIMIT)
-        if key is None or not key.startswith(_PUBLIC_KEY_BEGIN) or self._left <= 0:
+        body = await _body(receive, _ENROLMENT_LIMIT)
+        if body is None or self._left <= 0:
             return 400, b"text/plain", b""
         try:
-            await asyncio.to_thread(self._register, key)
+            await asyncio.to_thread(self._register, body)
         except Unreachable:
             return 503, b"text/plain", b""
         except CarrierError:
@@ -133,10 +131,6 @@ class Front:
 def pass_header(secret: bytes) -> dict[str, str]:
     """The header that shows the invite's pass."""
     return {PASS_HEADER: urlsafe_b64encode(secret).decode("ascii")}
-
-
-def read_pass(file: Path) -> bytes:
-    return urlsafe_b64decode(file.read_bytes())
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:
