@@ -10,11 +10,12 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from federation.flower.envelope import PAYLOAD_LIMIT
 from federation.flower.errors import Malformed
 
 MAGIC = b"AFB1"
 HEAD_BYTES = 32
+# Bytes; far more than a round needs, far less than would hurt.
+PAYLOAD_LIMIT = 1 << 20
 _PART = struct.Struct("<BI")
 PART_BYTES = _PART.size
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flwr.app import ConfigRecord, RecordDict
 
+from federation.flower.bundle import PAYLOAD_LIMIT
 from federation.flower.errors import Malformed
 
 RECORD = "assistant"
 ENTRY = "payload"
 # The only type of message that is spoken; Flower wants one of its own words before the dot.
 ROUND = "query.assistant_round"
-PAYLOAD_LIMIT = 1 << 20
 
 
 def pack(payload: bytes) -> RecordDict:

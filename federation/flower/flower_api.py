@@ -36,7 +36,8 @@ from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
-from federation.flower.envelope import PAYLOAD_LIMIT, pack, unpack
+from federation.flower.bundle import PAYLOAD_LIMIT
+from federation.flower.envelope import pack, unpack
 from federation.flower.errors import Late, Malformed, NotAccepted, Unreachable, WrongRelease
 
 RELEASE = "1.41.0"

@@ -11,36 +11,24 @@ import asyncio
 import hmac
 import ssl
 import threading
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 import httpx
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from federation.flower.bundle import PAYLOAD_LIMIT
 from federation.flower.certificates import Certificates
-from federation.flower.envelope import PAYLOAD_LIMIT
 from federation.flower.errors import CarrierError, Unreachable
-
-_FLEET = "/v1/fleet/"
-# Not on the list: registering without an invite, and fetching app bundles.
-FLEET_ROUTES = tuple(
-    _FLEET + name
-    for name in (
-        "activate-node",
-        "deactivate-node",
-        "send-node-heartbeat",
-        "pull-messages",
-        "push-messages",
-        "pull-object",
-        "push-object",
-        "confirm-message-received",
-    )
+from federation.flower.routes import (
+    AUTHORITY_ROUTE,
+    ENROL_ROUTE,
+    FLEET_ROUTES,
+    PASS_HEADER,
+    TASK_ROUTE,
+    pass_header,
 )
-AUTHORITY_ROUTE = "/federation/v1/authority"
-TASK_ROUTE = "/federation/v1/task"
-ENROL_ROUTE = "/federation/v1/enrol"
-PASS_HEADER = "federation-pass"
+
 # What Flower needs of a request's headers, and nothing else.
 _HEADERS = (b"content-type", b"accept", b"flwr-public-key", b"flwr-signature", b"flwr-timestamp")
 _REQUEST_LIMIT = PAYLOAD_LIMIT + (1 << 16)
@@ -65,7 +53,7 @@ class Front:
         """`superlink` is its HOST:PORT; `secret` the invite's pass; `task` the manifest that devices read."""
         self._superlink = superlink
         self._authority = certificates.authority.read_bytes()
-        self._pass = urlsafe_b64encode(secret)
+        self._pass = pass_header(secret)[PASS_HEADER].encode("ascii")
         self._task = task
         self._register = register
         self._left = nodes_limit
@@ -126,11 +114,6 @@ class Front:
             return 400, b"text/plain", b""
         self._left -= 1
         return 204, b"text/plain", b""
-
-
-def pass_header(secret: bytes) -> dict[str, str]:
-    """The header that shows the invite's pass."""
-    return {PASS_HEADER: urlsafe_b64encode(secret).decode("ascii")}
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:

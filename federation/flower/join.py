@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
-import hashlib
 import ssl
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
-from federation.flower.certificates import fingerprint
+from federation.flower.certificates import ensure_key, fingerprint, public_pem, write_private
 from federation.flower.errors import BadInvite, NotAccepted, Unreachable
-from federation.flower.front import AUTHORITY_ROUTE, ENROL_ROUTE, TASK_ROUTE, pass_header
 from federation.flower.invite import Invite
+from federation.flower.membership import Membership
+from federation.flower.routes import AUTHORITY_ROUTE, ENROL_ROUTE, TASK_ROUTE, enrolment, pass_header
+from federation.refusal import Refused
+from federation.task import SignedTask
 
 _TIMEOUT_S = 15.0
 _LIMIT = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an invite leads to, checked against it, before anything about this device was told."""
+
+    invite: Invite
+    authority: bytes
+    signed: SignedTask
+
+
+def look_at(invite: Invite) -> Offer:
+    """Fetch the task that the invite names. Raises BadInvite and Unreachable."""
+    authority = fetch_authority(invite)
+    try:
+        signed = SignedTask.from_bytes(fetch_task(invite, authority))
+    except Refused as problem:
+        raise BadInvite(f"the task cannot be read: {problem}") from problem
+    if signed.task.digest != invite.task:
+        raise BadInvite("the coordinator runs another task than the invite names")
+    return Offer(invite, authority, signed)
+
+
+def join(offer: Offer, folder: Path) -> Membership:
+    """Become a member; the coordinator learns two public keys. Raises NotAccepted and Unreachable.
+
+    Joining again, with a newer invite to the same task, keeps the keys and the log.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    member = Membership(folder)
+    write_private(folder / "task.signed", offer.signed.to_bytes())
+    write_private(folder / "authority.pem", offer.authority)
+    key = ensure_key(member.node_key)
+    enrol(offer.invite, offer.authority, enrolment(member.signer().public, public_pem(key)))
+    write_private(member.coordinator_file, offer.invite.address.encode("ascii"))
+    return member
 
 
 def fetch_authority(invite: Invite) -> bytes:
@@ -38,7 +79,7 @@ def fetch_authority(invite: Invite) -> bytes:
 def fetch_task(invite: Invite, authority: bytes) -> bytes:
     """The task's manifest as the coordinator signed it. Raises BadInvite and Unreachable.
 
-    Whoever reads it compares its digest with the invite's; `digest` may be of a part of these bytes.
+    Whoever reads it compares the digest of the task in it with the invite's.
     """
     return _get(invite, TASK_ROUTE, trusting(authority))
 
@@ -64,10 +105,6 @@ def trusting(authority: bytes) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=authority.decode("ascii"))
     return context
-
-
-def sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
 
 
 def _get(invite: Invite, route: str, context: ssl.SSLContext) -> bytes:

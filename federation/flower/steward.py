@@ -1,7 +1,8 @@
 """The protocol's coordinator behind the rounds: what devices are sent, what becomes of their answers.
 
-Everything lies in one folder: the signed task, the coordinator's key, the members' keys, the log of rounds, and
-the number of the next round. A crash at any moment loses at most the open round; its number is not used again.
+Everything lies in one folder: the signed task, the coordinator's key, the members' keys, the log of rounds,
+and the number of the next round. A crash at any moment loses at most the open round; its number is not used
+again.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from federation.aggregate import Unmask
 from federation.coordinator import Coordinator
-from federation.flower.bundle import PART_BYTES, FromDevice, ToDevice
+from federation.flower.bundle import PART_BYTES, PAYLOAD_LIMIT, FromDevice, ToDevice
 from federation.flower.certificates import write_private
-from federation.flower.envelope import PAYLOAD_LIMIT
 from federation.flower.errors import Malformed
 from federation.keys import KEY_BYTES, Signer
 from federation.log import RoundLog
@@ -95,11 +95,6 @@ class Members:
             text = "".join(f"{each.hex()}\n" for each in [*known, device])
             write_private(self._file, text.encode("ascii"))
         return node
-
-
-def enrolment(device: bytes, node: bytes) -> bytes:
-    """What a device sends to be let in: its Ed25519 public key (32 bytes), then the node's P-256 key (PEM)."""
-    return device + node
 
 
 class CoreSteward:

@@ -14,7 +14,8 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 
 from federation.flower import flower_api
 from federation.flower.errors import WrongRelease
-from federation.flower.front import _HEADERS, FLEET_ROUTES
+from federation.flower.front import _HEADERS
+from federation.flower.routes import FLEET_ROUTES
 
 HINT = "federation/flower was checked against one release of Flower; check it again, then change RELEASE"
 

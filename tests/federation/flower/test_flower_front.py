@@ -13,9 +13,10 @@ pytest.importorskip("flwr")
 
 from federation.flower.certificates import Certificates, ensure_certificates, ensure_key, public_pem
 from federation.flower.errors import BadInvite, CarrierError, NotAccepted, Unreachable
-from federation.flower.front import ENROL_ROUTE, FLEET_ROUTES, Front, FrontServer
+from federation.flower.front import Front, FrontServer
 from federation.flower.invite import Invite, new_pass
 from federation.flower.join import enrol, fetch_authority, fetch_task, trusting
+from federation.flower.routes import ENROL_ROUTE, FLEET_ROUTES
 
 TASK = b"the manifest"
 
