@@ -39,6 +39,7 @@ _LONGEST_PAUSE_S = 30.0
 _LOG_LIMIT = 5 << 20
 _KILL_S = 5.0
 ALIVE = "serverapp.json"
+_SOURCE = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,10 @@ class Host:
             "FLWR_HOME": str(self._files.flower),
             # SuperExec starts the ServerApp by its bare name.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            # The ServerApp has to be the code that runs here, also from a checkout.
+            "PYTHONPATH": os.pathsep.join([str(_SOURCE), os.environ.get("PYTHONPATH", "")]).rstrip(
+                os.pathsep
+            ),
         }
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         with os.fdopen(os.open(log, flags, 0o600), "wb") as output:

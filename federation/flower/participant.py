@@ -16,6 +16,10 @@ from federation.refusal import Refusals, Refused
 from federation.wire import Checkpoint, parse_as
 
 
+class NothingToMeasure(Exception):
+    """A device's measure raises it when the owner's pairs are too few; the round goes on without it."""
+
+
 class Participant:
     """Give `handle` to a node. `on_round` is called after the log has grown."""
 
@@ -57,6 +61,8 @@ class Participant:
             return None
         try:
             return self._device.answer(request, now=self._now())
+        except NothingToMeasure:
+            return None
         except Refused as problem:
             self.refusals.add(problem)
             return None

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import traceback
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from flwr.app import Context, Message
 from flwr.serverapp import Grid, ServerApp
 
+from federation.flower.certificates import write_private
 from federation.flower.envelope import ROUND, pack, unpack
 from federation.flower.errors import Malformed
 from federation.flower.host import say_alive
@@ -24,6 +26,7 @@ from federation.flower.rounds import Rounds, Rule, serve
 from federation.flower.steward import CoreSteward, StewardFiles, report_progress
 
 PROGRESS = "progress.json"
+ERROR = "rounds.error"
 _RULE = "rule.json"
 _PROJECT = """\
 [project]
@@ -59,22 +62,31 @@ def app_files(folder: Path, rule: Rule) -> dict[str, bytes]:
 def main(grid: Grid, context: Context) -> None:
     """Run rounds until the process is ended; the log is synced to the disk at the end of each round."""
     folder = Path(str(context.run_config["folder"]))
-    with _only_one(folder):
-        say_alive(folder)
-        rule = Rule(**json.loads((folder / _RULE).read_text(encoding="ascii")))
-        steward = CoreSteward(StewardFiles(folder))
-        exchange = GridExchange(grid)
-        rounds = Rounds(exchange, steward, rule)
-        told: tuple[object, ...] = ()
+    try:
+        with _only_one(folder):
+            _run(grid, folder)
+    except Exception:
+        # SuperExec throws away what a ServerApp prints. A traceback names code, never values.
+        write_private(folder / ERROR, traceback.format_exc().encode())
+        raise
 
-        def tell() -> None:
-            nonlocal told
-            now = (steward.finished, rounds.is_open, exchange.online, steward.received)
-            if now != told:
-                report_progress(folder / PROGRESS, steward, online=exchange.online, is_open=rounds.is_open)
-                told = now
 
-        serve(rounds, rule, stopped=lambda: False, on_step=tell)
+def _run(grid: Grid, folder: Path) -> None:
+    say_alive(folder)
+    rule = Rule(**json.loads((folder / _RULE).read_text(encoding="ascii")))
+    steward = CoreSteward(StewardFiles(folder))
+    exchange = GridExchange(grid)
+    rounds = Rounds(exchange, steward, rule)
+    told: tuple[object, ...] = ()
+
+    def tell() -> None:
+        nonlocal told
+        now = (steward.finished, rounds.is_open, exchange.online, steward.received)
+        if now != told:
+            report_progress(folder / PROGRESS, steward, online=exchange.online, is_open=rounds.is_open)
+            told = now
+
+    serve(rounds, rule, stopped=lambda: False, on_step=tell)
 
 
 class GridExchange:
