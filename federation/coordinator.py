@@ -6,11 +6,11 @@ Whoever runs it learns the reports (or their sums); devices trust it to aggregat
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from federation.aggregate import Unmask, aggregate, contributions, reports_hash
+from federation.aggregate import Contribution, Unmask, aggregate, contributions, reports_hash
 from federation.keys import Signer, device_id
 from federation.log import RoundLog
 from federation.refusal import FederationError, Reason, Refusal, Refusals, Refused
@@ -27,6 +27,9 @@ from federation.wire import (
     Withdrawal,
     parse_as,
 )
+
+# Decides from what came in whether the round should be held (`federation.schedule.VarianceControl.hold`).
+Hold = Callable[[Sequence[Contribution]], bool]
 
 
 class Coordinator:
@@ -102,7 +105,7 @@ class Coordinator:
         self._reports[report.device] = report
         return None
 
-    def close_round(self, *, unmask: Unmask | None = None, hold: bool = False) -> RoundRecord | None:
+    def close_round(self, *, unmask: Unmask | None = None, hold: Hold | bool = False) -> RoundRecord | None:
         """Aggregate and append; None, and nothing changes, when too few devices answered.
 
         `unmask` is needed when reports are masked. `hold` keeps the state for one more round. Late reports
@@ -128,7 +131,7 @@ class Coordinator:
             reports=reports_hash(reports),
             clients=clients,
             payload=aggregate(parts, self._task.rule).tobytes(),
-            hold=hold,
+            hold=hold if isinstance(hold, bool) else hold(parts),
         ).signed(self._signer)
         self.log.append(record)
         return record

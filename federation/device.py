@@ -52,8 +52,11 @@ class Device:
         mask: Mask | None = None,
         spend: Spend | None = None,
         answered: bytes | None = None,
+        follower: Follower | None = None,
     ) -> None:
-        """Raises FederationError when the task asks for noise or masks and none is given."""
+        """`follower` shares one replayed state between the devices of a simulation.
+
+        Raises FederationError when the task asks for noise or masks and none is given."""
         privacy = signed.task.privacy
         if privacy.noise_multiplier > 0.0 and noise is None:
             raise FederationError("this task needs noise, and no source of noise was given")
@@ -62,7 +65,7 @@ class Device:
         self.log = log
         self._signed, self._signer, self._measure = signed, signer, measure
         self._noise, self._mask, self._spend = noise, mask, spend
-        self._follower = Follower(log)
+        self._follower = Follower(log) if follower is None else follower
         self._last = None if answered is None else parse_as(Report, answered)
 
     @property
