@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from federation.journal import Journal, Record, encoded
+from federation.refusal import FederationError
 
 FIRST = "0" * 64
 SENT, MENDED = "sent", "mended"
@@ -80,7 +81,7 @@ class Verification:
         return self.broken is None
 
 
-class LedgerBroken(Exception):
+class LedgerBroken(FederationError):
     """The end of the ledger cannot be read, so nothing can be added to it and nothing may be sent."""
 
 

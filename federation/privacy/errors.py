@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from federation.refusal import FederationError
 
-class PrivacyError(Exception):
-    """Base of every refusal here."""
+
+class PrivacyError(FederationError):
+    """Base of every refusal here that is not about a message."""
 
 
 class BudgetSpent(PrivacyError):
     """The round would cost more privacy than the owner allowed; nothing may be sent."""
-
-
-class SecureSumError(PrivacyError):
-    """A step of secure aggregation was malformed, out of order or dishonest; no secret was given away."""
 
 
 class FileDamaged(PrivacyError):

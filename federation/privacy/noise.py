@@ -100,6 +100,21 @@ class Grid:
         return self.place(scores) + skellam(self.share_variance(plan), self.count, rng)
 
 
+class ReportNoise:
+    """Noise for `federation.device.Device`: scores float64 [N] in, noisy scores on the grid out.
+
+    The device then writes them in 16 bits, clipped at the range of its task. `range_for` makes that range so
+    wide that clipping is as rare as the tail that δ covers.
+    """
+
+    def __init__(self, grid: Grid, plan: NoisePlan, rng: np.random.Generator | None = None) -> None:
+        self._grid, self._plan = grid, plan
+        self._rng = rng or secret_generator()
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        return self._grid.read(self._grid.noisy(scores, self._plan, self._rng))
+
+
 def skellam(variance: float, count: int, rng: np.random.Generator) -> np.ndarray:
     """Skellam numbers of mean zero, int64 [count]."""
     return rng.poisson(variance / 2.0, count) - rng.poisson(variance / 2.0, count)
