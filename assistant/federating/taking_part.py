@@ -30,6 +30,7 @@ from federation.privacy.errors import PrivacyError
 from federation.privacy.noise import Grid, NoisePlan, secret_generator
 from federation.refusal import Reason, Refused
 from federation.task import Task
+from federation.wire import RoundRecord
 
 if TYPE_CHECKING:
     from federation.flower.flower_api import FleetApi
@@ -62,6 +63,7 @@ class TakingPart:
         self._pace = pace
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.ended = ""
         signed = member.signed_task()
         self.task = signed.task
         self.log = member.log()
@@ -85,7 +87,7 @@ class TakingPart:
 
     def start(self) -> None:
         """Take part in the background."""
-        self._thread = threading.Thread(target=self.run, name="federation", daemon=True)
+        self._thread = threading.Thread(target=self._go, name="federation", daemon=True)
         self._thread.start()
 
     def run(self) -> str:
@@ -115,11 +117,23 @@ class TakingPart:
             if fleet is not None:
                 fleet.close()
 
+    @property
+    def is_running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def rounds(self) -> int:
+        """Rounds in the log so far."""
+        return sum(isinstance(entry, RoundRecord) for entry in self.log)
+
     def close(self, wait_s: float = 5.0) -> None:
         """Stop; a round that is being measured is not waited for longer than `wait_s`."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(wait_s)
+
+    def _go(self) -> None:
+        self.ended = self.run()
 
     def _measured(self, core: np.ndarray, changes: np.ndarray, round_: int) -> np.ndarray:
         losses = self.pairs(core, changes, round_)
