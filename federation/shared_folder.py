@@ -1,4 +1,4 @@
-"""Files of peers in a folder that any tool may synchronise. Names say nothing; contents are checked elsewhere."""
+"""Files of peers in a folder that any tool may synchronise. What is in them is checked elsewhere."""
 
 from __future__ import annotations
 
