@@ -59,10 +59,14 @@ class PairLosses:
         self._refreshed = 0
 
     @property
+    def count(self) -> int:
+        """Number of pairs."""
+        return int(self._of[-1]) + 1
+
+    @property
     def keys(self) -> np.ndarray:
         """Mean key Vᵀa of each pair, float32 [pairs, rank]: what tells pairs apart here."""
-        count = int(self._of[-1]) + 1
-        sums = np.zeros((count, self._window.keys.shape[1]), dtype=np.float32)
+        sums = np.zeros((self.count, self._window.keys.shape[1]), dtype=np.float32)
         np.add.at(sums, self._of, self._window.keys)
         return sums / np.bincount(self._of)[:, None]
 
@@ -71,16 +75,41 @@ class PairLosses:
         if round_ - self._refreshed >= REFRESH_ROUNDS:
             self._window.refresh(core.reshape(self._shape), REFRESHED_TOKENS)
             self._refreshed = round_
-        drawn = np.arange(int(self._of[-1]) + 1) if self._examples is None else self._examples(round_)
+        drawn = np.arange(self.count) if self._examples is None else self._examples(round_)
+        each = self.by_example(core, changes, drawn)
+        if self._observe is not None:
+            self._observe(drawn, each)
+        # By tokens and importance, so that the mean is over answer tokens.
+        importance = np.bincount(self._of, weights=self._weights)[drawn]
+        return (each * importance[:, None]).sum(axis=0) / importance.sum()
+
+    def by_example(self, core: np.ndarray, changes: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Mean losses of the pairs `drawn` (ascending), float64 [pairs, M]."""
         positions = np.flatnonzero(np.isin(self._of, drawn))
         losses = self.by_position(core, changes, positions)
-        if self._observe is not None:
-            order = np.searchsorted(drawn, self._of[positions])
-            each = np.zeros((len(drawn), len(changes)))
-            np.add.at(each, order, losses)
-            self._observe(drawn, each / np.bincount(order)[:, None])
-        importance = self._weights[positions]
-        return (losses * importance[:, None]).sum(axis=0, dtype=np.float64) / importance.sum()
+        order = np.searchsorted(drawn, self._of[positions])
+        each = np.zeros((len(drawn), len(changes)))
+        np.add.at(each, order, losses)
+        return each / np.bincount(order)[:, None]
+
+    def gradient(self, core: np.ndarray) -> np.ndarray:
+        """Gradient of the mean loss of all pairs by the core, float32 [d], in closed form."""
+        keys = self._window.keys
+        return (self.residual_gradient(keys @ core.reshape(self._shape).T).T @ keys).ravel()
+
+    def residual_gradient(self, moved: np.ndarray) -> np.ndarray:
+        """Gradient of the mean loss by u, what U adds to the residual: float32 [P, rank], as `moved`."""
+        gradient = np.empty_like(moved)
+        importance = self._weights / self._weights.sum()
+        for start in range(0, len(moved), CHUNK):
+            block = np.arange(start, min(start + CHUNK, len(moved)))
+            logits = self._window.logits(block, moved[block, :, None])[..., 0]
+            slopes = np.exp(logits - logits.max(axis=1, keepdims=True))
+            slopes /= slopes.sum(axis=1, keepdims=True)
+            slopes[:, 0] -= 1.0
+            slopes *= importance[block, None]
+            gradient[block] = self._window.pulled_back(block, moved[block], slopes)
+        return gradient
 
     def by_position(self, core: np.ndarray, changes: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """−log p(target) at these positions, float32 [B, M]."""
@@ -99,6 +128,21 @@ class PairLosses:
             total = np.log(np.exp(logits).sum(axis=1))
             losses[start : start + CHUNK] = total - logits[:, 0]
         return losses
+
+
+class ProjectedGradient:
+    """A strong device: its gradient projected onto the directions, i.e. losses to first order.
+
+    One backward pass costs about as much as two evaluations, whatever the number of directions. The report
+    has the same form and the same length.
+    """
+
+    def __init__(self, losses: PairLosses) -> None:
+        self._losses = losses
+
+    def __call__(self, core: np.ndarray, changes: np.ndarray, round_: int) -> np.ndarray:
+        """First-order losses [M]; core float32 [d], changes float32 [M, d]."""
+        return changes.astype(np.float64) @ self._losses.gradient(core)
 
 
 def write_shared_adapter(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from federation.coordinator import Coordinator, Hold
-from federation.device import Device, Measure, Noise
+from federation.device import Device, Measure, Noise, Spend
 from federation.keys import Signer
 from federation.log import RoundLog
 from federation.replay import Follower
@@ -37,7 +37,7 @@ class Cost:
 class Simulation:
     """`count` devices of which `asked` (drawn by `rng`) answer each round.
 
-    `measure`, `signer` and `noise` give device i what it needs; an attacker is a device with odd noise.
+    `measure`, `signer`, `noise` and `spend` give device i what it needs; an attacker has odd noise.
     """
 
     signed: SignedTask
@@ -48,12 +48,18 @@ class Simulation:
     asked: int
     rng: np.random.Generator
     noise: Callable[[int], Noise | None] = lambda number: None
+    spend: Callable[[int], Spend | None] = lambda number: None
     cost: Cost = field(default_factory=Cost)
     _follower: Follower | None = None
 
     @property
     def log(self) -> RoundLog:
         return self.coordinator.log
+
+    def core(self) -> np.ndarray:
+        """The shared core after the last round, float32 [d]; a copy."""
+        self._follower = self._follower or Follower(self.log)
+        return self._follower.state().value.copy()
 
     def round(self, *, asked: int | None = None, hold: Hold | bool = False) -> RoundRecord | None:
         """One round; None without a quorum."""
@@ -73,6 +79,7 @@ class Simulation:
                 signer,
                 self.measure(number),
                 noise=self.noise(number),
+                spend=self.spend(number),
                 follower=self._follower,
             )
             report = device.answer(request, now=0.0)

@@ -109,6 +109,15 @@ class ReducedWindow:
         logits /= self._rms(positions, moved)[:, None]
         return logits
 
+    def pulled_back(self, positions: np.ndarray, moved: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+        """Gradient of Σ slopes · logits by `moved`: float32 [B, r] for u [B, r] and slopes [B, K + 1]."""
+        m = np.concatenate([self._table[self._places[positions]], self._rest_mean[positions, None]], axis=1)
+        logits = self.logits(positions, moved[:, :, None])[..., 0]
+        rms = self._rms(positions, moved[:, :, None])
+        direct = np.einsum("bk,bkr->br", slopes, m) / rms
+        shrink = (slopes * logits).sum(axis=1, keepdims=True) / (self._head.width * rms**2)
+        return direct - shrink * (self._projected[positions] + self._length_square * moved)
+
     def base(self, positions: np.ndarray) -> np.ndarray:
         """Probabilities of the untouched model: float32 [B, K + 1], the rest last."""
         still = np.sqrt(self._square[positions] / self._head.width + self._head.epsilon)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from federation.coordinator import Coordinator
-from federation.device import Device
+from federation.device import Device, Measure
 from federation.keys import Signer
 from federation.log import RoundLog
 from federation.task import Optimiser, SignedTask, Subspace, Task, Window
@@ -75,16 +75,17 @@ def targets(count: int, d: int = 64, spread: float = 0.2) -> list[np.ndarray]:
 
 @pytest.fixture
 def federate() -> Callable[..., Federation]:
-    """Makes a federation of `count` devices on a task with `changes`."""
+    """Makes a federation of `count` devices on a task with `changes`; `measures` replace the bowls."""
 
-    def make(count: int = 4, **changes: Any) -> Federation:
+    def make(count: int = 4, measures: Sequence[Measure] = (), **changes: Any) -> Federation:
         signed = make_task(**changes)
         coordinator = Coordinator(signed, COORDINATOR, RoundLog(signed))
         devices = []
-        for number, target in enumerate(targets(count, signed.task.d)):
+        bowls = [Bowl(target) for target in targets(count, signed.task.d)]
+        for number, measure in enumerate(measures or bowls):
             signer = Signer(bytes([number + 1]) * 32)
             coordinator.admit(signer.public)
-            devices.append(Device(signed, RoundLog(signed), signer, Bowl(target)))
+            devices.append(Device(signed, RoundLog(signed), signer, measure))
         return Federation(signed, coordinator, devices)
 
     return make

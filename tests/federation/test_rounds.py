@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from federation.device import Device
+from federation.device import Device, Measure
 from federation.keys import Signer
 from federation.log import RoundLog
 from federation.refusal import FederationError, Reason, Refused
@@ -132,15 +132,11 @@ def test_a_device_without_noise_joins_no_task_that_asks_for_it(federate: Federat
 
 def test_a_strong_device_sends_its_gradient_in_the_same_format(federate: Federate) -> None:
     """Changes · gradient are the losses to first order, so backprop fits the same reports."""
-    federation = federate(2, rounds=150)
-    for device, target in zip(federation.devices, targets(2), strict=True):
 
-        def projected(
-            core: np.ndarray, changes: np.ndarray, round_: int, target: np.ndarray = target
-        ) -> np.ndarray:
-            return changes @ (2.0 * (core - target))
+    def projected(target: np.ndarray) -> Measure:
+        return lambda core, changes, round_: changes @ (2.0 * (core - target))
 
-        device._measure = projected
+    federation = federate(measures=[projected(target) for target in targets(2)], rounds=150)
     for _ in range(150):
         federation.round()
     core = federation.coordinator.log.state().value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assistant.shared_window import PairLosses, write_shared_adapter
+from assistant.shared_window import PairLosses, ProjectedGradient, write_shared_adapter
 from federation.schedule import ExampleSchedule, redundancy
 from federation.subspace import PublicSubspace
 from federation.task import Optimiser, Subspace, Window
@@ -43,10 +43,8 @@ def test_devices_with_pairs_improve_a_shared_adapter(
     tiny: Weights, make_features: Make, federate: Callable[..., Federation], tmp_path: Path
 ) -> None:
     task = {"window": WINDOW, "rounds": 60, "optimiser": Optimiser(learning_rate=0.1), "directions": 32}
-    federation = federate(3, **task)
     pairs = [make_features(seed) for seed in range(3)]
-    for device, features in zip(federation.devices, pairs, strict=True):
-        device._measure = PairLosses(features, tiny, SHARED)
+    federation = federate(measures=[PairLosses(each, tiny, SHARED) for each in pairs], **task)
     for _ in range(60):
         federation.round()
     core = federation.coordinator.log.state().value
@@ -94,10 +92,26 @@ def test_a_device_looks_at_the_examples_its_schedule_draws(tiny: Weights, make_f
 def test_preview_shows_the_scores_without_answering(
     tiny: Weights, make_features: Make, federate: Callable[..., Federation]
 ) -> None:
-    federation = federate(1, window=WINDOW)
+    federation = federate(measures=[PairLosses(make_features(2), tiny, SHARED)], window=WINDOW)
     device = federation.devices[0]
-    device._measure = PairLosses(make_features(2), tiny, SHARED)
     request = federation.coordinator.open_round(DEADLINE).to_bytes()
     asked = device.check(request, now=NOW)
     assert np.isclose(np.linalg.norm(device.scores(asked.round)), np.sqrt(15))
     assert device.answer(request, now=NOW)
+
+
+def test_the_gradient_is_that_of_the_losses(tiny: Weights, make_features: Make) -> None:
+    losses = PairLosses(make_features(3), tiny, SHARED)
+    rng = np.random.Generator(np.random.Philox(4))
+    core = (0.1 * rng.normal(size=36)).astype(np.float32)
+    steps = np.concatenate([1e-2 * np.eye(36), -1e-2 * np.eye(36)]).astype(np.float32)
+    each = losses(core, steps, 0)
+    assert np.allclose(losses.gradient(core), (each[:36] - each[36:]) / 2e-2, atol=2e-3)
+
+
+def test_a_strong_device_says_nearly_what_its_losses_say(tiny: Weights, make_features: Make) -> None:
+    losses = PairLosses(make_features(3), tiny, SHARED)
+    core = np.zeros(36, dtype=np.float32)
+    changes = 1e-3 * np.random.Generator(np.random.Philox(5)).choice([-1.0, 1.0], size=(32, 36))
+    one, two = losses(core, changes, 0), ProjectedGradient(losses)(core, changes, 0)
+    assert np.corrcoef(one, two)[0, 1] > 0.99

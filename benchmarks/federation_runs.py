@@ -1,0 +1,157 @@
+"""The experiments of the federation benchmark: methods side by side, robustness, scale."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.federation_lab import Lab, Meter
+from benchmarks.federation_methods import METHODS, Adapter, Entry, Setting, simulation
+from federation.device import Noise
+from federation.refusal import Reason
+from federation.task import Rule, RuleKind
+
+CURVE_POINTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A method on a corpus. `curve` are (round, gain on a part of the held-out positions)."""
+
+    method: str
+    rate: float
+    gain: float
+    rounds: int
+    up: float
+    down: float
+    device_ms: float
+    replay_s: float | None
+    curve: tuple[tuple[int, float], ...]
+
+
+def compare(lab: Lab, rounds: int, asked: int, names: tuple[str, ...] = ()) -> Iterator[Outcome]:
+    """Every method at its best learning rate."""
+    for entry in METHODS:
+        if not names or entry.name in names:
+            rate = best_rate(lab, entry, rounds, asked)
+            yield measured(lab, entry, Setting(rounds, asked, rate))
+
+
+def best_rate(lab: Lab, entry: Entry, rounds: int, asked: int) -> float:
+    """The rate with the lowest training loss after a third of the rounds, as planned for so many."""
+    short = max(10, rounds // 3)
+    losses = {}
+    for rate in entry.rates:
+        # A rate that is too high may overflow; then it is not the best.
+        with np.errstate(all="ignore"):
+            *_, adapter = entry.run(lab, Setting(short, asked, rate), Meter())
+            losses[rate] = training_loss(lab, adapter)
+    return min(losses, key=lambda rate: losses[rate] if np.isfinite(losses[rate]) else np.inf)
+
+
+def training_loss(lab: Lab, adapter: Adapter) -> float:
+    """Mean loss of the devices' own pairs; LoRA factors are judged over the whole vocabulary."""
+    if isinstance(adapter, tuple):
+        return lab.training_loss_of(*adapter)
+    still = np.zeros((1, lab.d), dtype=np.float32)
+    return float(np.mean([each(adapter, still, 0)[0] for each in lab.devices]))
+
+
+def measured(lab: Lab, entry: Entry, setting: Setting) -> Outcome:
+    meter = Meter()
+    every = max(1, setting.rounds // CURVE_POINTS)
+    curve, adapter = [], None
+    for number, adapter in enumerate(entry.run(lab, setting, meter), start=1):
+        if number % every == 0:
+            curve.append((number, gain(lab, adapter, curve=True)))
+    assert adapter is not None
+    answers = max(1, meter.answers)
+    return Outcome(
+        method=entry.name,
+        rate=setting.rate,
+        gain=gain(lab, adapter, curve=False),
+        rounds=setting.rounds,
+        up=meter.bytes_up / answers,
+        down=meter.bytes_down / answers,
+        device_ms=1000.0 * meter.device_s / answers,
+        replay_s=meter.replay_s or None,
+        curve=tuple(curve),
+    )
+
+
+def gain(lab: Lab, adapter: Adapter, *, curve: bool) -> float:
+    if isinstance(adapter, tuple):
+        return lab.gain_of(*adapter, curve=curve)
+    return lab.gain(adapter, curve=curve)
+
+
+def rounds_to(outcome: Outcome, wanted: float) -> int | None:
+    """The first measured round at which `wanted` gain was reached."""
+    return next((number for number, gain in outcome.curve if gain >= wanted), None)
+
+
+# What an attacker makes of honest scores; the generator is shared by all colluders.
+Attack = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+ATTACKS: dict[str, Attack] = {
+    "sign flip": lambda scores, rng: -scores,
+    "Gaussian": lambda scores, rng: _as_long(rng.normal(size=len(scores)), scores),
+    "scaled": lambda scores, rng: -20.0 * scores,
+    "colluding": lambda scores, rng: _as_long(np.cos(np.arange(len(scores))), scores),
+}
+
+
+def robustness(
+    lab: Lab, rounds: int, rate: float, shares: tuple[float, ...], rules: tuple[RuleKind, ...]
+) -> Iterator[tuple[str, str, float, float, int]]:
+    """(attack, rule, share, gain, refused reports); all devices answer every round. First without attack."""
+    for rule in rules:
+        yield "none", rule, 0.0, *_attacked(lab, rounds, rate, rule, 0.0, None)
+    for name, attack in ATTACKS.items():
+        for share in shares:
+            for rule in rules:
+                yield name, rule, share, *_attacked(lab, rounds, rate, rule, share, attack)
+
+
+def _attacked(
+    lab: Lab, rounds: int, rate: float, rule: RuleKind, share: float, attack: Attack | None
+) -> tuple[float, int]:
+    count = len(lab.devices)
+    hostile = set(range(round(share * count)))
+    run = simulation(lab, Setting(rounds, count, rate), rule=Rule(rule, min(0.45, share)))
+    rng = np.random.Generator(np.random.Philox(99))
+
+    def noise(number: int) -> Noise | None:
+        if attack is None or number not in hostile:
+            return None
+        return lambda scores: attack(scores, rng)
+
+    run.noise = noise
+    for _ in range(rounds):
+        run.round()
+    return lab.gain(run.core()), run.coordinator.refusals.counts[Reason.OUT_OF_RANGE]
+
+
+def scale(
+    lab: Lab, devices: int, asked: tuple[int, ...], rounds: int
+) -> Iterator[tuple[int, float, float, float]]:
+    """(asked, seconds per round, coordinator's ms per report, peak memory MiB) with so many devices."""
+    for each in asked:
+        run = simulation(lab, Setting(rounds, each, 0.02), devices=devices)
+        run.round()
+        started = time.perf_counter()
+        before = run.cost.coordinator_s
+        for _ in range(rounds):
+            run.round()
+        seconds = (time.perf_counter() - started) / rounds
+        coordinator = (run.cost.coordinator_s - before) / rounds / each
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        yield each, seconds, 1000.0 * coordinator, memory
+
+
+def _as_long(values: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """An attack that no check of length can see."""
+    return values * (np.linalg.norm(scores) / np.linalg.norm(values))
