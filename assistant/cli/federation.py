@@ -15,6 +15,7 @@ from assistant.errors import Cancelled, ConsentMissing, UsageError
 from assistant.paths import Paths, default_paths
 
 if TYPE_CHECKING:
+    from assistant.settings import Settings
     from federation.consent import Verdict
 
 MODES = ("ask", "automatic", "pause", "resume", "off")
@@ -121,6 +122,7 @@ def join(
     from assistant.federating.places import plain_errors
 
     paths = default_paths()
+    _require_setting(settings_with(paths))
     with plain_errors():
         from assistant.federating import hosting, joining
         from federation.consent import Mode
@@ -155,6 +157,7 @@ def run(
 
     paths = default_paths()
     settings = settings_with(paths, model)
+    _require_setting(settings)
     _require_sharing(paths)
     with plain_errors():
         from assistant.federating.routing import shareable
@@ -228,6 +231,14 @@ def leave(yes: Yes = False, as_json: AsJson = False) -> None:
         document({"left": True, "versions_deleted": gone})
     else:
         say("You left. Answers are as if you had never been there.")
+
+
+def _require_setting(settings: Settings) -> None:
+    if not settings.share:
+        raise ConsentMissing(
+            "Sharing is off in the settings.",
+            hint="Nothing was sent. Put `share = true` into settings.toml (`assistant data paths`) first.",
+        )
 
 
 def _require_sharing(paths: Paths) -> None:

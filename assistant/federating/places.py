@@ -32,6 +32,11 @@ class Places:
         return self.root / "joined"
 
     @property
+    def is_joined(self) -> bool:
+        """Whether this device takes part in a federation; loads nothing to find out."""
+        return (self.joined / "coordinator").exists()
+
+    @property
     def hosted(self) -> Path:
         return self.root / "hosted"
 

@@ -56,11 +56,16 @@ class TakingPart:
         ask: Ask = lambda report, verdict: False,
         on_event: OnEvent = lambda what, why: None,
         pace: Pace | None = None,
+        pending: Pending | None = None,
     ) -> None:
-        """Raises FederationError and Refused when the federation can't be followed on this device."""
+        """`pending` is where a screen finds what `ask` waits for.
+
+        Raises FederationError and Refused when the federation can't be followed on this device.
+        """
         self._member = member
         self._on_event = on_event
         self._pace = pace
+        self.pending = pending
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.ended = ""
@@ -148,6 +153,60 @@ class TakingPart:
         found = {"state": what, "why": why, "head": self.log.head.hex(), "next_round": self.log.next_round}
         write_private(self._member.standing_file, json.dumps(found).encode("ascii"))
         self._on_event(what, why)
+
+
+class Pending:
+    """A report that waits for the owner's word; asked by the node's thread, answered by the screen's."""
+
+    def __init__(self, patience_s: float = 90.0) -> None:
+        """`patience_s`: no answer for so long is a no."""
+        self._patience_s = patience_s
+        self._changed = threading.Condition()
+        self._report: bytes | None = None
+        self._word: bool | None = None
+
+    @property
+    def report(self) -> bytes | None:
+        """What is asked about now; None when nothing is."""
+        with self._changed:
+            return self._report
+
+    def ask(self, report: bytes, verdict: Verdict) -> bool:
+        """Wait for the owner. `Ask` for a gate."""
+        with self._changed:
+            self._report, self._word = report, None
+            self._changed.wait_for(lambda: self._word is not None, self._patience_s)
+            self._report = None
+            return self._word is True
+
+    def answer(self, report: bytes, word: bool) -> bool:
+        """The owner's word on this very report; False when it is not asked about any more."""
+        with self._changed:
+            if self._report != report:
+                return False
+            self._word = word
+            self._changed.notify_all()
+            return True
+
+
+def start_taking_part(paths: Paths, settings: Settings, store: Store, engine: Engine) -> TakingPart:
+    """Take part beside a chat. Raises UsageError, FederationError and Refused."""
+    from assistant.federating.places import membership
+    from assistant.federating.routing import shareable
+
+    member, pending = membership(paths), Pending()
+    part = TakingPart(
+        member,
+        store,
+        engine,
+        settings,
+        paths,
+        shareable=shareable(store, member),
+        ask=pending.ask,
+        pending=pending,
+    )
+    part.start()
+    return part
 
 
 class Private:
