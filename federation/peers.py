@@ -147,9 +147,13 @@ class BlockTree:
             raise FederationError("peers check reports one by one, so they cannot be masked")
         self._signed = signed
         self._task = signed.task
+        self._task_id = signed.task.id
         self._members = members
         self._longest = longest(self._task.directions, self._task.step, self._task.privacy.noise_multiplier)
         self._root = self._task.digest
+        # Hash and signature of reports that were found genuine: checking one costs as much as all the rest.
+        self._genuine: set[tuple[bytes, bytes]] = set()
+        self._log = RoundLog(signed, need_signature=False)
         self._nodes: dict[bytes, _Node] = {}
         self._orphans: dict[bytes, dict[bytes, Block]] = {}
         self._best = self._root
@@ -192,11 +196,15 @@ class BlockTree:
         return found[::-1]
 
     def log(self) -> RoundLog:
-        """The picked chain as a log in memory; `log().state()` replays it."""
-        log = RoundLog(self._signed, need_signature=False)
-        for block in self.chain():
-            log.append(block.record)
-        return log
+        """The picked chain as a log in memory; `log().state()` replays it. Another one after a fork."""
+        if self._log.head == self._best:
+            return self._log
+        chain = self.chain()
+        if all(block.record.hash != self._log.head for block in chain) and len(self._log):
+            self._log = RoundLog(self._signed, need_signature=False)
+        for block in chain:
+            self._log.append(block.record)
+        return self._log
 
     @property
     def highest_round(self) -> int:
@@ -205,9 +213,12 @@ class BlockTree:
 
     def check_report(self, report: Report, head: bytes) -> None:
         """Whether a report was measured on `head`, by a member, and can be an honest one. Raises Refused."""
-        if report.task != self._task.id:
+        if report.task != self._task_id:
             raise Refused(Reason.WRONG_TASK, "a report of another task")
-        report.check_signature(self._members.key(report.device))
+        key = self._members.key(report.device)
+        if (report.hash, report.signature) not in self._genuine:
+            report.check_signature(key)
+            self._genuine.add((report.hash, report.signature))
         if report.state != head[:STATE_BYTES]:
             raise Refused(Reason.WRONG_STATE, "measured on another state")
         if report.encoding is not Encoding.CLEAR:
@@ -223,7 +234,7 @@ class BlockTree:
         if not ordered:
             raise Refused(Reason.WRONG_LENGTH, "a block needs reports")
         record = RoundRecord(
-            task=self._task.id,
+            task=self._task_id,
             round=ordered[0].round,
             previous=self._best,
             reports=reports_hash(ordered),
@@ -237,7 +248,7 @@ class BlockTree:
     def _check(self, block: Block) -> None:
         """Everything but whether the block before it is here."""
         record, reports = block.record, block.reports
-        if record.task != self._task.id:
+        if record.task != self._task_id:
             raise Refused(Reason.WRONG_TASK, "a block of another task")
         if not max(1, self._task.min_clients) <= len(reports) <= MOST_REPORTS:
             raise Refused(Reason.WRONG_LENGTH, f"a block of {len(reports)} reports")
@@ -336,7 +347,8 @@ class Peer:
         self._waited = 0
         self._seen: set[bytes] = set()
         self._admissions: set[bytes] = set()
-        self._reports: dict[bytes, Report] = {}
+        # By the state they were measured on.
+        self._reports: dict[bytes, dict[bytes, Report]] = {}
         self._blocks: list[bytes] = []
         self.refused: list[Refused] = []
         self.tree = BlockTree(signed, Members(()))
@@ -363,7 +375,7 @@ class Peer:
             self._regrow()
         else:
             report = parse_as(Report, data)
-            self._reports[report.hash] = report
+            self._reports.setdefault(report.state, {})[report.hash] = report
 
     def _regrow(self) -> None:
         """A new member: blocks that were refused for its sake may be valid now."""
@@ -419,7 +431,7 @@ class Peer:
 
     def _valid(self, head: bytes) -> list[Report]:
         found = []
-        for report in self._reports.values():
+        for report in self._reports.get(head[:STATE_BYTES], {}).values():
             try:
                 self.tree.check_report(report, head)
             except Refused:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
-FROM_CHAT = ("learn", "versions", "review")
+FROM_CHAT = ("learn", "versions", "review", "sharing")
 
 
 class AssistantApp(App[None]):
@@ -158,10 +158,18 @@ class AssistantApp(App[None]):
 
         self.push_screen(ReviewScreen(self._services))
 
+    def action_sharing(self) -> None:
+        from assistant.federating.sharing_view import SharingView
+        from assistant.tui.sharing_screen import SharingScreen
+
+        part = getattr(self._services, "federation", None)
+        self.push_screen(SharingScreen(SharingView(self._services.store.paths, part)))
+
     def action_keys(self) -> None:
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
         from assistant.tui.review_screen import ReviewScreen
+        from assistant.tui.sharing_screen import SharingScreen
         from assistant.tui.versions_screen import VersionsScreen
 
         if isinstance(self.screen, HelpScreen):
@@ -180,6 +188,7 @@ class AssistantApp(App[None]):
             (f"Learn ({self.keys_of('app.learn')})", LearnScreen.BINDINGS),
             (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
             (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
+            ("Sharing", SharingScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
             ("Editing a text", PromptInput.EDITING_BINDINGS),
