@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assistant.engine.engine import Engine
+from assistant.errors import AssistantError
 from assistant.federating.measuring import OwnersPairs, Shareable
 from assistant.federating.shared_version import SharedVersion
 from assistant.paths import Paths
@@ -146,8 +147,12 @@ class TakingPart:
         return losses
 
     def _advance(self) -> None:
-        """The log has grown: the shared adapter follows."""
-        self._shared.update(self.task, self.log, self.pairs.subspace(), self.device.core)
+        """The log has grown: the shared adapter follows. If it can't, the rounds go on all the same."""
+        try:
+            self._shared.update(self.task, self.log, self.pairs.subspace(), self.device.core)
+        except (AssistantError, OSError) as problem:
+            _log.warning("The shared adapter is not up to date: %s", type(problem).__name__)
+            self._tell("failed", "the shared adapter is not up to date")
 
     def _tell(self, what: Happening, why: str) -> None:
         found = {"state": what, "why": why, "head": self.log.head.hex(), "next_round": self.log.next_round}
