@@ -72,6 +72,10 @@ def host(
     from assistant.interrupts import interrupt_sets
     from assistant.services import open_engine
 
+    if listen in ("0.0.0.0", "::") and not names:
+        raise UsageError(
+            "Devices need to know where to go.", hint="Name this machine's address: --known-as ADDRESS."
+        )
     paths = default_paths()
     settings = settings_with(paths, model)
     with plain_errors():

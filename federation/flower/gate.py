@@ -7,6 +7,7 @@ from datetime import datetime
 
 from federation.consent import Answer, ConsentFile, Mode, Request, Verdict, decide, usage_on
 from federation.flower.bundle import FromDevice
+from federation.flower.errors import CarrierError
 from federation.ledger import Ledger
 from federation.log import RoundLog
 from federation.refusal import FederationError
@@ -64,7 +65,7 @@ class Gate:
                 consent=str(consent.mode),
                 now=moment,
             )
-        except (FederationError, OSError, ValueError) as problem:
+        except (CarrierError, FederationError, OSError, ValueError) as problem:
             self.last = Verdict(
                 Answer.REFUSE, f"It could not be entered in the ledger ({type(problem).__name__})."
             )

@@ -81,6 +81,12 @@ def test_without_a_federation_every_command_says_so(run: Run, run_json: RunJson)
         assert "takes part in no federation" in said
 
 
+def test_a_host_for_all_addresses_has_to_name_one(run: Run) -> None:
+    code, _, said = run("federation", "host", "--listen", "0.0.0.0")
+    assert code == 2
+    assert "--known-as" in said
+
+
 def test_joining_shows_the_task_and_needs_the_owners_word(
     run: Run, coordinate: Callable[..., Coordinator]
 ) -> None:

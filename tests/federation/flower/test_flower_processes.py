@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("flwr")
 
 from federation.flower.certificates import ensure_certificates
+from federation.flower.flower_api import ControlApi
 from federation.flower.invite import read_invite
 from federation.flower.membership import Membership
 from federation.ledger import Ledger
@@ -133,6 +134,9 @@ def test_a_federation_survives_what_happens_to_it(tmp_path: Path, processes: Pro
         until(lambda: all(standing(each)[0] == log.head.hex() for each in (one, two, late)))
         assert {standing(each)[1] for each in (one, two, late)} == {log.state().value.tobytes().hex()}
         assert any(log.state().value)
+        replies = push_code(coordinator, host, tmp_path)
+        assert replies == ["refused by device policy"] * 3
+        assert not list(tmp_path.glob("ran-*"))
     finally:
         between.stop()
     for each in (one, two, late):
@@ -142,6 +146,58 @@ def test_a_federation_survives_what_happens_to_it(tmp_path: Path, processes: Pro
     check_wire(
         recorder, [entry.payload for each in (one, two, late) for entry in Ledger(each / "ledger").entries()]
     )
+
+
+# A coordinator that turned bad: its app writes a file wherever a node runs it, and asks nodes to run it.
+PROBE = """
+import json, os, time
+from pathlib import Path
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.serverapp import ServerApp
+
+FOLDER = Path({folder})
+app, client = ServerApp(), ClientApp()
+
+@client.train()
+def train(message, context):
+    (FOLDER / f"ran-{{os.getpid()}}").touch()
+    return Message(RecordDict(), reply_to=message)
+
+@app.main()
+def main(grid, context):
+    content = RecordDict({{"config": ConfigRecord({{"x": 1}})}})
+    asked = list(grid.push_messages([Message(content, node, "train") for node in grid.get_node_ids()]))
+    replies, end = [], time.time() + 30
+    while len(replies) < len(asked) and time.time() < end:
+        replies += [m.error.reason if m.has_error() else "it ran" for m in grid.pull_messages(asked)]
+        time.sleep(0.2)
+    (FOLDER / "replies.new").write_text(json.dumps(replies))
+    (FOLDER / "replies.new").rename(FOLDER / "replies")
+"""
+PROJECT = b"""
+[project]
+name = "probe"
+version = "1.0.0"
+dependencies = []
+[tool.flwr.app]
+publisher = "somebody"
+[tool.flwr.app.components]
+serverapp = "probe:app"
+clientapp = "probe:client"
+"""
+
+
+def push_code(coordinator: subprocess.Popen[bytes], host: Path, folder: Path) -> list[str]:
+    """Send code to all devices from within the coordinator's machine; what they answered."""
+    arguments = part(coordinator, "flower-superlink").cmdline()
+    address = f"127.0.0.1:{arguments[arguments.index('--port') + 1]}"
+    control = ControlApi(address, (host / "tls" / "ca.pem").read_bytes())
+    probe = PROBE.format(folder=repr(str(folder))).encode()
+    control.start({"pyproject.toml": PROJECT, "probe.py": probe})
+    control.close()
+    until(lambda: (folder / "replies").exists())
+    return list(json.loads((folder / "replies").read_text()))
 
 
 def check_wire(recorder: Recorder, entered: list[bytes]) -> None:
