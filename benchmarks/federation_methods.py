@@ -16,7 +16,7 @@ import numpy as np
 
 from assistant.shared_window import PairLosses
 from benchmarks.federation_data import device_seed
-from benchmarks.federation_lab import Lab, Meter
+from benchmarks.federation_lab import Adapter, Lab, Meter
 from federation.aggregate import Contribution
 from federation.coordinator import Coordinator
 from federation.directions import directions, sign_bits
@@ -28,12 +28,9 @@ from federation.task import Optimiser, Sampling, SignedTask, Subspace, Task, Win
 
 LOCAL_STEPS = 5
 DIRECTIONS = 64
-PERTURBATION = 0.05
+PERTURBATION = 0.01
 FEDKSEED_SEEDS, FEDKSEED_STEPS = 1024, 20
 FLOAT = 4
-
-# The adapter after a round: a core [d], or LoRA factors (A, B).
-Adapter = np.ndarray | tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,14 +336,14 @@ class Entry:
 
 
 METHODS = (
-    Entry("centralised backprop", centralised, (0.01, 0.03)),
-    Entry("FedAvg-LoRA", fed_avg_lora, (0.03, 0.1, 0.3)),
-    Entry("FedAvg on the core", fed_avg, (0.1, 0.3, 1.0)),
-    Entry("FedZO", fed_zo, (0.03, 0.1, 0.3)),
-    Entry("FedKSeed", fed_kseed, (0.0003, 0.001, 0.003)),
-    Entry("DeComFL", decomfl, (0.03, 0.1, 0.3)),
-    Entry("FwdLLM-style", fwdllm, (0.01, 0.03)),
-    Entry("ours", ours, (0.01, 0.02, 0.04)),
-    Entry("ours, discriminative", ours_discriminative, (0.01, 0.02, 0.04)),
-    Entry("ours, data-aware", ours_data_aware, (0.01, 0.02, 0.04)),
+    Entry("centralised backprop", centralised, (0.001, 0.003, 0.01)),
+    Entry("FedAvg-LoRA", fed_avg_lora, (0.01, 0.03, 0.1, 0.3)),
+    Entry("FedAvg on the core", fed_avg, (0.003, 0.01, 0.03, 0.1)),
+    Entry("FedZO", fed_zo, (0.001, 0.003, 0.01, 0.03)),
+    Entry("FedKSeed", fed_kseed, (0.00003, 0.0001, 0.0003, 0.001)),
+    Entry("DeComFL", decomfl, (0.003, 0.01, 0.03, 0.1)),
+    Entry("FwdLLM-style", fwdllm, (0.001, 0.003, 0.01)),
+    Entry("ours", ours, (0.005, 0.01, 0.02)),
+    Entry("ours, discriminative", ours_discriminative, (0.005, 0.01, 0.02)),
+    Entry("ours, data-aware", ours_data_aware, (0.005, 0.01, 0.02)),
 )

@@ -72,7 +72,11 @@ class RoundLog:
         return [each for each in self._rounds.values() if each.round not in self._withdrawn]
 
     def append(self, entry: Record) -> bool:
-        """Add one entry; False when it is the log's already. Raises Refused, unchanged, for anything else."""
+        """Add one entry; False when it is the log's already.
+
+        Raises Refused for anything that does not follow, OSError when it can't be written; either leaves the
+        log as it was.
+        """
         if entry.hash in self._places:
             return False
         self._check(entry)
@@ -205,9 +209,15 @@ class RoundLog:
         if self._path is None:
             return
         with _private(self._path, os.O_APPEND) as file:
-            file.write(FRAME.pack(len(data)) + data)
-            file.flush()
-            os.fsync(file.fileno())
+            size = os.fstat(file.fileno()).st_size
+            try:
+                file.write(FRAME.pack(len(data)) + data)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                # Half a frame followed by a whole one would be a hole.
+                os.truncate(self._path, size)
+                raise
 
 
 def _private(path: Path, flags: int) -> BinaryIO:

@@ -52,6 +52,26 @@ def test_a_frame_cut_off_by_a_crash_is_dropped(federate: Federate, tmp_path: Pat
         assert path.read_bytes() == whole
 
 
+def test_a_full_disk_leaves_no_half_frame(
+    federate: Federate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rounds"
+    federation, log = played(federate, path)
+    before = path.read_bytes()
+    record = federation.round()
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("federation.log.os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            log.append(record)
+    assert path.read_bytes() == before
+    assert log.append(record)
+    assert RoundLog(federation.signed, path).head == record.hash
+
+
 def test_any_other_damage_refuses_the_file(federate: Federate, tmp_path: Path) -> None:
     path = tmp_path / "rounds"
     federation, _ = played(federate, path)
