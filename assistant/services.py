@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from assistant.embedder import LazyEmbedder
 from assistant.engine.engine import Engine
 from assistant.engine.types import AdapterUse
+from assistant.errors import AssistantError
 from assistant.models import chosen_model, model_sha256
 from assistant.paths import Paths
 from assistant.selecting import open_buffer
@@ -21,6 +22,7 @@ from assistant.versions import uses_in_force
 if TYPE_CHECKING:
     from assistant.annotation.asking import Annotation
     from assistant.confirming import Confirming
+    from assistant.federating.taking_part import TakingPart
     from assistant.learning import Learner
     from assistant.noticing import Notice
 
@@ -40,6 +42,7 @@ class Services:
     confirming: Confirming
     annotation: Annotation
     adapter_notes: list[str] = field(default_factory=list)
+    federation: TakingPart | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -62,6 +65,8 @@ class Services:
 
         Statements that were not confirmed yet wait for the next time.
         """
+        if self.federation is not None:
+            self.federation.close(wait_s=CLOSE_WAIT_S)
         self.confirming.close(wait_s=CLOSE_WAIT_S)
         self.notice.close(wait_s=CLOSE_WAIT_S)
         self.engine.close()
@@ -131,7 +136,27 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
         learner = Learner(
             store, engine, settings, paths, embedder, release=embedder.release, confirm=confirming.settle
         )
+        federation = _federation(paths, settings, store, engine, problems)
     except BaseException:
         store.close()
         raise
-    return Services(store, engine, settings, learner, notice, confirming, annotation, problems)
+    return Services(store, engine, settings, learner, notice, confirming, annotation, problems, federation)
+
+
+def _federation(
+    paths: Paths, settings: Settings, store: Store, engine: Engine, problems: list[str]
+) -> TakingPart | None:
+    """This device's part in the federation it joined, started; None without one, or while sharing is off."""
+    from assistant.federating.places import Places, plain_errors
+
+    if not settings.share or not Places(paths).is_joined:
+        return None
+    try:
+        with plain_errors():
+            from assistant.federating.taking_part import start_taking_part
+
+            return start_taking_part(paths, settings, store, engine)
+    except AssistantError as problem:
+        # The chat goes on without it.
+        problems.append(f"{problem.message} {problem.hint}")
+        return None

@@ -105,7 +105,11 @@ class Settings(BaseSettings):
         description="Seconds without typing, after a finished answer, before you may be asked.",
     )
     share: bool = Field(
-        False, description="Take part in federated rounds. Nothing is ever sent while this is off."
+        False,
+        description=(
+            "Allow taking part in a federation that you joined. Nothing is ever sent while this is off, and "
+            "only what you agreed to while it is on (`assistant federation consent`)."
+        ),
     )
     buffer_size: int = Field(
         128, ge=1, le=100_000, description="How many chosen turns are kept at hand for learning."

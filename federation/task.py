@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from federation.keys import KEY_BYTES, SIGNATURE_BYTES, Signer, verified
@@ -190,7 +191,7 @@ class Task:
     @property
     def digest(self) -> bytes:
         """SHA-256 of the canonical bytes, 32 bytes: the beginning of the chain of records."""
-        return hashlib.sha256(self.to_bytes()).digest()
+        return _digest(self)
 
     @property
     def id(self) -> bytes:
@@ -239,6 +240,12 @@ class SignedTask:
         if not verified(signed.public, body, signature):
             raise Refused(Reason.SIGNATURE, "the task's signature is not its coordinator's")
         return signed
+
+
+@lru_cache(maxsize=64)
+def _digest(task: Task) -> bytes:
+    """Asked for with every message, and the manifest takes longer to write than a message to read."""
+    return hashlib.sha256(task.to_bytes()).digest()
 
 
 def range_for(directions: int, noise_multiplier: float = 0.0) -> float:

@@ -20,6 +20,7 @@ from assistant.cli import (
     data,
     demo,
     doctor,
+    federation,
     forget,
     learn,
     models,
@@ -33,7 +34,7 @@ from assistant.errors import AssistantError
 from assistant.paths import default_paths
 
 # To add a group of verbs: import its module above and name it here. Help lists them in this order.
-GROUPS = (ask, learn, adapters, why, forget, chats, models, settings, serve, data, doctor, demo)
+GROUPS = (ask, learn, adapters, why, forget, federation, chats, models, settings, serve, data, doctor, demo)
 
 EXIT_CODES = (
     (0, "fine"),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
-FROM_CHAT = ("learn", "versions", "review", "forget")
+FROM_CHAT = ("learn", "versions", "review", "forget", "sharing")
 
 
 class AssistantApp(App[None]):
@@ -173,6 +173,13 @@ class AssistantApp(App[None]):
 
         open_forget_screen(self, self._services, self._chat)
 
+    def action_sharing(self) -> None:
+        from assistant.federating.sharing_view import SharingView
+        from assistant.tui.sharing_screen import SharingScreen
+
+        part = getattr(self._services, "federation", None)
+        self.push_screen(SharingScreen(SharingView(self._services.store.paths, part)))
+
     def action_keys(self) -> None:
         from assistant.tui.behind_screen import BehindScreen
         from assistant.tui.compare_screen import CompareScreen
@@ -181,6 +188,7 @@ class AssistantApp(App[None]):
         from assistant.tui.learn_screen import LearnScreen
         from assistant.tui.pair_dialog import PairDialog
         from assistant.tui.review_screen import ReviewScreen
+        from assistant.tui.sharing_screen import SharingScreen
         from assistant.tui.versions_screen import VersionsScreen
         from assistant.tui.why_screen import WhyScreen
 
@@ -205,6 +213,7 @@ class AssistantApp(App[None]):
             (f"Why? ({self.keys_of('answer.why')})", WhyScreen.BINDINGS),
             (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
             (f"Forgetting ({self.keys_of('app.forget')})", ForgetScreen.BINDINGS),
+            ("Sharing", SharingScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
             ("Editing a text", PromptInput.EDITING_BINDINGS),

@@ -40,6 +40,7 @@ APP_VERBS = (
     Verb("Review", "Judge ten kept answers with single keys", "review", "app.review"),
     Verb("Versions", "Use, switch off or roll back what was learned", "versions", "app.versions"),
     Verb("Forget", "Forget a message, a chat, a word or days for good", "forget", "app.forget"),
+    Verb("Sharing", "Consent, and every byte that left", "sharing"),
     Verb("Theme", "Change the colours", "change_theme"),
     Verb("Help", "All keys", "keys", "app.keys"),
     Verb("Quit", "Leave the assistant", "quit", "app.quit"),

@@ -23,6 +23,7 @@ from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.prompt import PromptInput
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
+from assistant.tui.sharing_screen import SharingScreen
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.versions_screen import VersionsScreen
 from assistant.tui.why_screen import WhyScreen
@@ -130,7 +131,7 @@ async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, in
 def test_every_action_of_the_settings_has_its_binding() -> None:
     places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
     dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
-    others = (ForgetScreen, CompareScreen, WhyScreen, BehindScreen, PairDialog)
+    others = (ForgetScreen, SharingScreen, CompareScreen, WhyScreen, BehindScreen, PairDialog)
     bindings = [
         each for place in (*places, *dialogs, *others) for each in place.BINDINGS if isinstance(each, Binding)
     ]
