@@ -23,6 +23,7 @@ from assistant.room import require_room
 from tuning.examples import Example, TuningError, TuningStep
 
 if TYPE_CHECKING:
+    from tuning.answer_features import AnswerFeatures
     from tuning.chainfed import ChainFed
     from tuning.layer_chain import LayerChain
     from tuning.run_log import WindowLog
@@ -181,7 +182,12 @@ def _tune_in_torch(
             yield item if isinstance(item, TuningStep) else _tuned(item, weights.architecture)
 
 
-def _read_zeroth_order(engine: Engine, examples: Sequence[Example], paths: Paths) -> Iterator[Any]:
+def _read_zeroth_order(engine: Engine, examples: Sequence[Example], _: Paths) -> Iterator[Any]:
+    return read_answer_features(engine, examples)
+
+
+def read_answer_features(engine: Engine, examples: Sequence[Example]) -> Iterator[float | AnswerFeatures]:
+    """What the serving engine computes at answer tokens; yields shares done and then the features."""
     from tuning.answer_features import AnswerFeatures
 
     last = engine.layers - 1

@@ -55,13 +55,13 @@ class Produced:
 
 def zeroth_order(task: Task, **settings: Any) -> Produced:
     """Ours, backprop-free: the engine's activations, then perturbed losses in the reduced window."""
-    from assistant.methods import METHODS as OURS
+    from assistant.methods import read_answer_features
     from tuning.weights import Weights
     from tuning.zeroth_order import ZerothOrder, tune
 
     engine = _engine(task)
     try:
-        *_, features = OURS["zeroth-order"].read(engine, task.examples)
+        *_, features = read_answer_features(engine, task.examples)
     finally:
         engine.close()
     config = replace(ZerothOrder(), **settings)
