@@ -13,6 +13,7 @@ who is a member, and in members only as far as the task's rule withstands hostil
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -292,6 +293,24 @@ class BlockTree:
 
 def _ordered(reports: Iterable[Report]) -> tuple[Report, ...]:
     return tuple(sorted(reports, key=lambda report: report.hash))
+
+
+def chain_in(signed: SignedTask, files: Iterable[bytes]) -> RoundLog:
+    """The picked chain of a folder's files, in any order; what is not valid is passed over."""
+    keys, blocks = [], []
+    for data in files:
+        try:
+            if data.startswith(MAGIC):
+                blocks.append(data)
+            elif len(data) == KEY_BYTES + SIGNATURE_BYTES:
+                keys.append(Admission.from_bytes(data, signed).key)
+        except Refused:
+            continue
+    tree = BlockTree(signed, Members(keys))
+    for data in blocks:
+        with contextlib.suppress(Refused):
+            tree.add(data)
+    return tree.log()
 
 
 # (round, log) → this device's report on the log's head; None without consent, or with nothing to measure.

@@ -9,7 +9,7 @@ from assistant.errors import UsageError
 from assistant.paths import Paths
 
 if TYPE_CHECKING:
-    from assistant.federating.taking_part import TakingPart
+    from assistant.federating.starting import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Sent:
 class SharingView:
     """Reads files each time it is asked; changes only the consent. Methods raise AssistantError."""
 
-    def __init__(self, paths: Paths, part: TakingPart | None) -> None:
+    def __init__(self, paths: Paths, part: Part | None) -> None:
         """`part` is this process's own part in the federation, if it has one."""
         self._paths = paths
         self._part = part

@@ -156,5 +156,5 @@ def _cells(sent: Sent) -> tuple[str, ...]:
 
 
 def _dump(payload: bytes) -> str:
-    lines = [payload[start : start + _HEX_WIDTH].hex(" ", 4) for start in range(0, len(payload), _HEX_WIDTH)]
+    lines = [payload[start : start + _HEX_WIDTH].hex(" ", -4) for start in range(0, len(payload), _HEX_WIDTH)]
     return "\n".join([f"{len(payload)} bytes:", *lines])
