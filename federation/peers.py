@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from federation.aggregate import aggregate, contributions, reports_hash
-from federation.device import Device, Measure, Noise
+from federation.device import Device, Measure, Noise, Spend
 from federation.keys import KEY_BYTES, SIGNATURE_BYTES, Signer, device_id, verified
 from federation.log import RoundLog
 from federation.refusal import FederationError, Reason, Refused
@@ -324,10 +324,11 @@ def measured(
     measure: Measure,
     round_: int,
     noise: Noise | None = None,
+    spend: Spend | None = None,
 ) -> Report:
     """A report on the head of `log`, unsigned by a coordinator's request. Raises FederationError, Refused."""
     task = signed.task
-    scores = Device(signed, log, signer, measure, noise=noise).scores(round_)
+    scores = Device(signed, log, signer, measure, noise=noise, spend=spend).scores(round_)
     return Report(
         task=task.id,
         round=round_,

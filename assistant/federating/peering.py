@@ -113,7 +113,7 @@ class PeerPart:
         self._signer = member.signer()
         self._on_event = on_event
         self.task = self._signed.task
-        self.pairs = OwnersPairs(store, engine, settings, paths, self.task, shareable)
+        self.pairs = OwnersPairs(store, engine, settings, paths, self.task, shareable, self._signer.device_id)
         self._private = Private(self.task, member)
         last = answered(member.ledger(), self.task.id.hex())
         self._peer = Peer(
@@ -186,7 +186,9 @@ class PeerPart:
         if (number, log.head) in self._declined:
             return None
         try:
-            report = measured(self._signed, log, self._signer, self._measured, number, self._private.noise)
+            report = measured(
+                self._signed, log, self._signer, self._measured, number, self._private.noise, self.pairs.spend
+            )
         except (NothingToMeasure, Refused):
             report = None
         payload = None if report is None else FromDevice(log.head, report.to_bytes()).to_bytes()

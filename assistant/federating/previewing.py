@@ -38,14 +38,14 @@ def preview_report(
     """Measure the owner's shareable pairs as the next round would. Raises FederationError and ModelError."""
     signed, log, signer = member.signed_task(), member.peek(), member.signer()
     task = signed.task
-    pairs = OwnersPairs(store, engine, settings, paths, task, shareable(store, member))
+    pairs = OwnersPairs(store, engine, settings, paths, task, shareable(store, member), signer.device_id)
     noise = task.privacy.noise_multiplier
 
     def noisy(scores: np.ndarray) -> np.ndarray:
         grid = Grid(task.directions, task.step)
         return grid.read(grid.noisy(scores, NoisePlan(noise), secret_generator()))
 
-    device = Device(signed, log, signer, pairs, noise=noisy if noise else None)
+    device = Device(signed, log, signer, pairs, noise=noisy if noise else None, spend=pairs.spend)
     ids = tuple(pair.id for pair in pairs.pairs())
     made = datetime.now(UTC).isoformat(timespec="seconds")
     try:

@@ -73,14 +73,16 @@ class TakingPart:
         signed = member.signed_task()
         self.task = signed.task
         self.log = member.log()
-        self.pairs = OwnersPairs(store, engine, settings, paths, self.task, shareable)
+        signer = member.signer()
+        self.pairs = OwnersPairs(store, engine, settings, paths, self.task, shareable, signer.device_id)
         self._private = Private(self.task, member)
         self.device = Device(
             signed,
             self.log,
-            member.signer(),
+            signer,
             self._measured,
             noise=self._private.noise,
+            spend=self.pairs.spend,
             answered=answered(member.ledger(), self.task.id.hex()),
         )
         self.gate = Gate(

@@ -63,6 +63,7 @@ class Stub:
     """Stands for the owner's pairs and the model."""
 
     weights = SimpleNamespace(architecture="none")
+    spend = None
 
     def __init__(self, number: int) -> None:
         self._bowl = Bowl(targets(4)[number])
