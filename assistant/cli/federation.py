@@ -17,7 +17,7 @@ from assistant.paths import Paths, default_paths
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
-    from federation.consent import Verdict
+    from federation.task import Task
 
 MODES = ("ask", "automatic", "pause", "resume", "off")
 
@@ -180,7 +180,8 @@ def run(
             engine.set_adapters(uses)
             kind = TakingPart if member.shared_folder is None else PeerPart
             part = kind(
-                member, store, engine, settings, paths, shareable=shareable(store, member), ask=_ask,
+                member, store, engine, settings, paths, shareable=shareable(store, member),
+                ask=lambda report, verdict: _ask(report, part.task, part.epsilon_after()),
                 on_event=lambda what, why: say(f"{what}{': ' + why if why else ''}"),
             )  # fmt: skip
             stop = threading.Event()
@@ -270,11 +271,11 @@ def _agree() -> None:
         raise Cancelled("Nothing was sent.")
 
 
-def _ask(report: bytes, verdict: Verdict) -> bool:
+def _ask(report: bytes, task: Task, epsilon_after: float) -> bool:
     """Ask on the terminal about one report."""
     import sys
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    federation_views.tell_report(report)
+    federation_views.tell_report(report, task, epsilon_after)
     return bool(typer.confirm("Send this?", err=True))

@@ -155,6 +155,10 @@ class PeerPart:
         self._thread = threading.Thread(target=self._go, name="federation-peers", daemon=True)
         self._thread.start()
 
+    def epsilon_after(self) -> float:
+        """What is spent in all with the report at hand; inf without noise."""
+        return self._private.epsilon_after()
+
     def close(self, wait_s: float = 5.0) -> None:
         self._stop.set()
         if self._thread is not None:

@@ -89,6 +89,16 @@ class SharingView:
         pending = None if self._part is None else self._part.pending
         return None if pending is None else pending.report
 
+    def explain(self, report: bytes) -> list[str]:
+        """The report that is asked about: its bytes, what they are for, what they may tell."""
+        from assistant.federating.explaining import explained
+        from assistant.federating.places import plain_errors
+
+        if self._part is None:
+            return []
+        with plain_errors():
+            return list(explained(report, self._part.task, epsilon_after=self._part.epsilon_after()))
+
     def answer(self, report: bytes, word: bool) -> bool:
         """The owner's word on this very report; False when the round does not wait for it any more."""
         pending = None if self._part is None else self._part.pending

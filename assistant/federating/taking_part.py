@@ -134,6 +134,10 @@ class TakingPart:
         """Rounds in the log so far."""
         return sum(isinstance(entry, RoundRecord) for entry in self.log)
 
+    def epsilon_after(self) -> float:
+        """What is spent in all with the report at hand; inf without noise."""
+        return self._private.epsilon_after()
+
     def close(self, wait_s: float = 5.0) -> None:
         """Stop; a round that is being measured is not waited for longer than `wait_s`."""
         self._stop.set()
