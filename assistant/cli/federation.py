@@ -40,7 +40,9 @@ def host(
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", help="Where devices come in; loopback by default.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Their port; 0 is any free one.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Their port; 0 is the last one, or any free one.")
+    ] = 0,
     names: Annotated[
         list[str] | None,
         typer.Option("--known-as", metavar="NAME", help="A name or address that invites should use."),
