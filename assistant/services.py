@@ -22,7 +22,7 @@ from assistant.versions import uses_in_force
 if TYPE_CHECKING:
     from assistant.annotation.asking import Annotation
     from assistant.confirming import Confirming
-    from assistant.federating.taking_part import TakingPart
+    from assistant.federating.starting import Part
     from assistant.learning import Learner
     from assistant.noticing import Notice
 
@@ -42,7 +42,7 @@ class Services:
     confirming: Confirming
     annotation: Annotation
     adapter_notes: list[str] = field(default_factory=list)
-    federation: TakingPart | None = None
+    federation: Part | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -145,7 +145,7 @@ def open_services(paths: Paths, settings: Settings, model: Path | None = None) -
 
 def _federation(
     paths: Paths, settings: Settings, store: Store, engine: Engine, problems: list[str]
-) -> TakingPart | None:
+) -> Part | None:
     """This device's part in the federation it joined, started; None without one, or while sharing is off."""
     from assistant.federating.places import Places, plain_errors
 
@@ -153,7 +153,7 @@ def _federation(
         return None
     try:
         with plain_errors():
-            from assistant.federating.taking_part import start_taking_part
+            from assistant.federating.starting import start_taking_part
 
             return start_taking_part(paths, settings, store, engine)
     except AssistantError as problem:

@@ -33,7 +33,7 @@ from federation.task import RuleKind
 from tuning.weights import Weights
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
-QUICK = Plan(devices=80, held_out=16, public=12, pairs=8)
+QUICK = Plan(devices=20, held_out=8, public=8, pairs=6)
 FULL = Plan(devices=300, held_out=60, public=30, pairs=10)
 RULES: tuple[RuleKind, ...] = ("mean", "median", "trimmed-mean", "krum", "multi-krum")
 PARTS = ("methods", "robustness", "scale")
@@ -42,8 +42,8 @@ PARTS = ("methods", "robustness", "scale")
 def main() -> None:
     arguments = _arguments()
     quick, out = arguments.quick, Path(arguments.out)
-    rounds = arguments.rounds or (200 if quick else 600)
-    asked = 10
+    rounds = arguments.rounds or (120 if quick else 600)
+    asked = 8 if quick else 10
     stored = out / "federation.json"
     results: dict[str, Any] = json.loads(stored.read_text()) if stored.exists() else {}
     results |= {"machine": page.machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,8 +16,22 @@ from tuning.head import Head
 from tuning.subspace import input_directions, output_directions
 from tuning.weights import Weights
 
+VALIDATION_POSITIONS = 250
 # What a method has learned: a core [d], or LoRA factors (A, B) of the last down projection.
 Adapter = np.ndarray | tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a run gets: length, devices a round, a learning rate, a seed."""
+
+    rounds: int
+    asked: int
+    rate: float
+    seed: int = 0
+
+    def draws(self) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(self.seed))
 
 
 @dataclass(slots=True)
@@ -87,12 +101,18 @@ class Lab:
 
     def _loss(self, a: np.ndarray, b: np.ndarray, validation: bool) -> float:
         seen = self.split.public if validation else self.split.held_out
+        # Validation runs often: a part of the positions, spread over all users.
+        every = max(1, len(seen.h) // VALIDATION_POSITIONS) if validation else 1
+        chosen = np.arange(0, len(seen.h), every)
         total = 0.0
-        for start in range(0, len(seen.h), 128):
-            block = slice(start, start + 128)
+        for start in range(0, len(chosen), 128):
+            block = chosen[start : start + 128]
             normal = self.head.normalise(seen.h[block] + (seen.a[block] @ a.T) @ b.T)
             logits = normal @ self._rows.T
             highest = logits.max(axis=1)
             right = logits[np.arange(len(logits)), seen.targets[block]]
             total += float((highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1)) - right).sum())
-        return total / len(seen.h)
+        return total / len(chosen)
+
+
+Method = Callable[[Lab, Setting, Meter], Iterator[Adapter]]

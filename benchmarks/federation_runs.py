@@ -9,13 +9,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.federation_lab import Lab, Meter
-from benchmarks.federation_methods import METHODS, Adapter, Entry, Setting, simulation
+from benchmarks.federation_lab import Adapter, Lab, Meter, Method, Setting
+from benchmarks.federation_methods import (
+    centralised,
+    decomfl,
+    fed_avg,
+    fed_avg_lora,
+    fed_bpt,
+    fed_kseed,
+    fed_zo,
+    fwdllm,
+    meerkat,
+)
+from benchmarks.federation_ours import ours, ours_data_aware, ours_discriminative, simulation
 from federation.device import Noise
 from federation.refusal import Reason
 from federation.task import Rule, RuleKind
 
 CURVE_POINTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the table: name, method, learning rates to choose from."""
+
+    name: str
+    run: Method
+    rates: tuple[float, ...]
+
+
+METHODS = (
+    Entry("centralised backprop", centralised, (0.001, 0.003, 0.01)),
+    Entry("FedAvg-LoRA", fed_avg_lora, (0.03, 0.1, 0.3)),
+    Entry("FedAvg on the core", fed_avg, (0.01, 0.03, 0.1)),
+    Entry("FedZO", fed_zo, (0.003, 0.01, 0.03)),
+    Entry("FedKSeed", fed_kseed, (0.0001, 0.0003, 0.001)),
+    Entry("DeComFL", decomfl, (0.01, 0.03, 0.1)),
+    Entry("FwdLLM-style", fwdllm, (0.001, 0.003, 0.01)),
+    Entry("Meerkat", meerkat, (0.003, 0.01, 0.03)),
+    Entry("FedBPT-style", fed_bpt, (0.003, 0.01, 0.03)),
+    Entry("ours", ours, (0.005, 0.01, 0.02)),
+    Entry("ours, discriminative", ours_discriminative, (0.005, 0.01, 0.02)),
+    Entry("ours, data-aware", ours_data_aware, (0.005, 0.01, 0.02)),
+)
 
 
 @dataclass(frozen=True, slots=True)

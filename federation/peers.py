@@ -13,12 +13,13 @@ who is a member, and in members only as far as the task's rule withstands hostil
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from federation.aggregate import aggregate, contributions, reports_hash
-from federation.device import Device, Measure, Noise
+from federation.device import Device, Measure, Noise, Spend
 from federation.keys import KEY_BYTES, SIGNATURE_BYTES, Signer, device_id, verified
 from federation.log import RoundLog
 from federation.refusal import FederationError, Reason, Refused
@@ -294,6 +295,24 @@ def _ordered(reports: Iterable[Report]) -> tuple[Report, ...]:
     return tuple(sorted(reports, key=lambda report: report.hash))
 
 
+def chain_in(signed: SignedTask, files: Iterable[bytes]) -> RoundLog:
+    """The picked chain of a folder's files, in any order; what is not valid is passed over."""
+    keys, blocks = [], []
+    for data in files:
+        try:
+            if data.startswith(MAGIC):
+                blocks.append(data)
+            elif len(data) == KEY_BYTES + SIGNATURE_BYTES:
+                keys.append(Admission.from_bytes(data, signed).key)
+        except Refused:
+            continue
+    tree = BlockTree(signed, Members(keys))
+    for data in blocks:
+        with contextlib.suppress(Refused):
+            tree.add(data)
+    return tree.log()
+
+
 # (round, log) → this device's report on the log's head; None without consent, or with nothing to measure.
 MakeReport = Callable[[int, RoundLog], Report | None]
 
@@ -305,10 +324,11 @@ def measured(
     measure: Measure,
     round_: int,
     noise: Noise | None = None,
+    spend: Spend | None = None,
 ) -> Report:
     """A report on the head of `log`, unsigned by a coordinator's request. Raises FederationError, Refused."""
     task = signed.task
-    scores = Device(signed, log, signer, measure, noise=noise).scores(round_)
+    scores = Device(signed, log, signer, measure, noise=noise, spend=spend).scores(round_)
     return Report(
         task=task.id,
         round=round_,

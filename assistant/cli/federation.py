@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assistant.cli import federation_views
+from assistant.cli import federation_peers, federation_views
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, document, line, printable, say
 from assistant.errors import Cancelled, ConsentMissing, UsageError
@@ -16,7 +17,7 @@ from assistant.paths import Paths, default_paths
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
-    from federation.consent import Verdict
+    from federation.task import Task
 
 MODES = ("ask", "automatic", "pause", "resume", "off")
 
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group.command()(run)
     group.command()(consent)
     group.command()(leave)
+    federation_peers.register(group)
     federation_views.register(group)
     app.add_typer(group, name="federation")
 
@@ -38,7 +40,9 @@ def host(
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", help="Where devices come in; loopback by default.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Their port; 0 is any free one.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Their port; 0 is the last one, or any free one.")
+    ] = 0,
     names: Annotated[
         list[str] | None,
         typer.Option("--known-as", metavar="NAME", help="A name or address that invites should use."),
@@ -112,7 +116,7 @@ def host(
 
 
 def join(
-    invite: Annotated[str, typer.Argument(help="The invite, or a file that holds it.")],
+    invite: Annotated[str, typer.Argument(help="The invite, a file that holds it, or a shared folder.")],
     automatic: Annotated[
         bool, typer.Option("--automatic", help="Send within your limits, without asking each round.")
     ] = False,
@@ -131,16 +135,18 @@ def join(
         from assistant.federating import hosting, joining
         from federation.consent import Mode
 
-        offer = joining.offered(invite)
-        task = offer.signed.task
-        found = hosting.describe(task)
-        federation_views.tell_task(found)
+        offer = None if Path(invite).is_dir() else joining.offered(invite)
+        signed = joining.task_of(invite) if offer is None else offer.signed
+        federation_views.tell_task(hosting.describe(signed.task))
+        joining.check(paths, signed.task, without_noise=without_noise)
         if not yes:
             _agree()
-        mode = Mode.AUTOMATIC if automatic else Mode.ASK
-        joining.take_up(paths, offer, mode, without_noise=without_noise)
+        chosen = joining.first_consent(Mode.AUTOMATIC if automatic else Mode.ASK, without_noise=without_noise)
+        key = joining.take_up(paths, offer or Path(invite), signed, chosen)
     if as_json:
-        document({"joined": task.digest.hex(), "mode": str(mode), "coordinator": offer.invite.address})
+        document({"joined": signed.task.digest.hex(), "mode": str(chosen.mode), "key": key.hex()})
+    elif offer is None:
+        say(f"The founder lets you in with: assistant federation admit FOLDER {key.hex()}")
     else:
         say("You are a member. `assistant federation run` takes part, and so does the chat while it is open.")
 
@@ -164,6 +170,7 @@ def run(
     _require_setting(settings)
     _require_sharing(paths)
     with plain_errors():
+        from assistant.federating.peering import PeerPart
         from assistant.federating.routing import shareable
         from assistant.federating.taking_part import TakingPart
         from assistant.models import model_sha256
@@ -173,8 +180,10 @@ def run(
             engine.load()
             uses, _ = uses_in_force(store, paths, model_sha256(engine.model_path, paths))
             engine.set_adapters(uses)
-            part = TakingPart(
-                member, store, engine, settings, paths, shareable=shareable(store, member), ask=_ask,
+            kind = TakingPart if member.shared_folder is None else PeerPart
+            part = kind(
+                member, store, engine, settings, paths, shareable=shareable(store, member),
+                ask=lambda report, verdict: _ask(report, part.task, part.epsilon_after()),
                 on_event=lambda what, why: say(f"{what}{': ' + why if why else ''}"),
             )  # fmt: skip
             stop = threading.Event()
@@ -264,11 +273,11 @@ def _agree() -> None:
         raise Cancelled("Nothing was sent.")
 
 
-def _ask(report: bytes, verdict: Verdict) -> bool:
+def _ask(report: bytes, task: Task, epsilon_after: float) -> bool:
     """Ask on the terminal about one report."""
     import sys
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    federation_views.tell_report(report)
+    federation_views.tell_report(report, task, epsilon_after)
     return bool(typer.confirm("Send this?", err=True))

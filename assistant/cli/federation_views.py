@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,11 +14,8 @@ from assistant.cli.output import AsJson, document, line, printable, say, table
 from assistant.errors import CheckFailed
 from assistant.paths import Paths, default_paths
 
-_HEX_WIDTH = 32
-_INFERRED = (
-    "What it may tell: each number says how much better or worse your shareable pairs fare when the shared",
-    "adapter is nudged in one public direction. Whoever sees many of them can test guesses about your pairs.",
-)
+if TYPE_CHECKING:
+    from federation.task import Task
 
 
 def register(group: typer.Typer) -> None:
@@ -78,7 +75,7 @@ def preview(model: ModelFile = None, as_json: AsJson = False) -> None:
         return
     line(f"round      {shown.round}")
     line(f"noise      {shown.noise:g} times a report's length" if shown.noise else "noise      none")
-    tell_report(bytes.fromhex(shown.report))
+    tell_report(bytes.fromhex(shown.report), member.signed_task().task, shown.epsilon_after)
 
 
 def log(
@@ -157,15 +154,11 @@ def tell_task(found: Mapping[str, Any]) -> None:
     say(f"  noise      {privacy['noise_multiplier']:g} times a report's length")
 
 
-def tell_report(report: bytes) -> None:
+def tell_report(report: bytes, task: Task, epsilon_after: float) -> None:
     """The bytes of a report and what can be inferred from them."""
-    from federation.wire import Report, parse_as
+    from assistant.federating.explaining import explained
 
-    parsed = parse_as(Report, report)
-    line(f"bytes      {len(report)}, of which {len(parsed.payload)} are numbers")
-    for start in range(0, len(report), _HEX_WIDTH):
-        line(f"  {report[start : start + _HEX_WIDTH].hex(' ', 4)}")
-    for sentence in _INFERRED:
+    for sentence in explained(report, task, epsilon_after=epsilon_after):
         line(sentence)
 
 

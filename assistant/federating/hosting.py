@@ -119,7 +119,10 @@ def run(
     on_invite: Callable[[str], None],
     on_event: Callable[[str], None] = lambda what: None,
 ) -> None:
-    """Coordinate until `stop`. `on_invite` is called once devices can come. Raises CarrierError."""
+    """Coordinate until `stop`; port 0 is the one of the last time, or any free one.
+
+    `on_invite` is called once devices can come. Raises CarrierError.
+    """
     from federation.flower.host import Host, HostFiles
     from federation.flower.rounds import Rule as RoundRule
     from federation.flower.server_app import app_files
@@ -133,8 +136,14 @@ def run(
         pause=pause_s,
     )
 
+    # Members know the address they joined at.
+    port_file = files.folder / "port"
+    if not port and port_file.exists():
+        port = int(port_file.read_text(encoding="ascii"))
+
     def tell(what: str) -> None:
         if what == "open":
+            write_private(port_file, str(host.invite.port).encode("ascii"))
             invite = host.invite.text()
             write_private(files.folder / "invite", invite.encode("ascii"))
             on_invite(invite)

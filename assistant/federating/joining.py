@@ -18,8 +18,10 @@ from assistant.paths import Paths
 from assistant.store import Store
 from federation.consent import Consent, Limits, Mode, usage_on
 from federation.flower.invite import read_invite
+from federation.flower.membership import Membership
 from federation.ledger import Verification
 from federation.refusal import FederationError
+from federation.task import SignedTask, Task
 from federation.wire import RoundRecord
 
 if TYPE_CHECKING:
@@ -51,17 +53,19 @@ def offered(text: str) -> Offer:
     return look_at(read_invite(text))
 
 
-def take_up(paths: Paths, offer: Offer, mode: Mode, *, without_noise: bool = False) -> None:
-    """Become a member with this consent. Raises UsageError, NotAccepted and Unreachable.
+def task_of(folder: str) -> SignedTask:
+    """The task in a shared folder. Raises UsageError and Refused."""
+    from assistant.federating.peering import task_in
+
+    return task_in(Path(folder))
+
+
+def check(paths: Paths, task: Task, *, without_noise: bool) -> None:
+    """Raises UsageError when this device can't or shouldn't join.
 
     A federation that adds no noise is joined only with `without_noise`, because no privacy limit holds there.
     """
-    from federation.flower.join import join
-    from federation.flower.membership import Membership
-
-    places = Places(paths)
-    known = Membership(places.joined)
-    task = offer.signed.task
+    known = Membership(Places(paths).joined)
     if known.is_joined and known.signed_task().task.digest != task.digest:
         raise UsageError(
             "This device takes part in another federation.", hint="`assistant federation leave` leaves it."
@@ -72,13 +76,33 @@ def take_up(paths: Paths, offer: Offer, mode: Mode, *, without_noise: bool = Fal
             hint="Add --without-noise if that is what you want.",
         )
     if task.privacy.secure_aggregation:
-        raise UsageError("This federation needs secure aggregation, which this release can't do over Flower.")
-    places.ensure()
-    member = join(offer, places.joined)
+        raise UsageError("This federation needs secure aggregation, which this release can't carry yet.")
+
+
+def first_consent(mode: Mode, *, without_noise: bool) -> Consent:
+    """What joining agrees to; without noise there is no limit on epsilon that could hold."""
     consent = Consent(mode)
     if without_noise:
         consent = replace(consent, limits=replace(consent.limits, epsilon=math.inf))
+    return consent
+
+
+def take_up(paths: Paths, place: Offer | Path, signed: SignedTask, consent: Consent) -> bytes:
+    """Become a member of what an invite or a shared folder leads to; returns this device's public key.
+
+    Raises NotAccepted and Unreachable.
+    """
+    places = Places(paths)
+    places.ensure()
+    if isinstance(place, Path):
+        from assistant.federating.peering import join_folder
+
+        return join_folder(paths, place, signed, consent)
+    from federation.flower.join import join
+
+    member = join(place, places.joined)
     member.consent().save(consent)
+    return member.signer().public
 
 
 def leave(paths: Paths, *, apply: Callable[[], object] = lambda: None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from assistant.store import Store
 from federation.device import Device
 from federation.flower.membership import Membership
 from federation.flower.participant import NothingToMeasure
+from federation.privacy.budget import PrivacyBudget
 from federation.privacy.noise import Grid, NoisePlan, secret_generator
 from federation.scores import quantise
 from federation.wire import STATE_BYTES, Encoding, Report
@@ -23,11 +25,15 @@ from federation.wire import STATE_BYTES, Encoding, Report
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`report` in hex, None when nothing would be sent; with noise, other noise than the real one's."""
+    """`report` in hex, None when nothing would be sent; with noise, other noise than the real one's.
+
+    `epsilon_after` is what would be spent in all once it went; inf without noise.
+    """
 
     round: int
     pair_ids: tuple[int, ...]
     noise: float
+    epsilon_after: float
     report: str | None
     made: str
 
@@ -38,20 +44,26 @@ def preview_report(
     """Measure the owner's shareable pairs as the next round would. Raises FederationError and ModelError."""
     signed, log, signer = member.signed_task(), member.peek(), member.signer()
     task = signed.task
-    pairs = OwnersPairs(store, engine, settings, paths, task, shareable(store, member))
+    pairs = OwnersPairs(store, engine, settings, paths, task, shareable(store, member), signer.device_id)
     noise = task.privacy.noise_multiplier
 
-    def noisy(scores: np.ndarray) -> np.ndarray:
-        grid = Grid(task.directions, task.step)
-        return grid.read(grid.noisy(scores, NoisePlan(noise), secret_generator()))
+    grid, plan = Grid(task.directions, task.step), NoisePlan(noise)
+    epsilon = math.inf
+    if noise:
+        limit = member.consent().load().limits.epsilon
+        budget = PrivacyBudget(member.budget_file, limit=limit, delta=task.privacy.delta)
+        epsilon = budget.after(grid.mechanism(plan))
 
-    device = Device(signed, log, signer, pairs, noise=noisy if noise else None)
+    def noisy(scores: np.ndarray) -> np.ndarray:
+        return grid.read(grid.noisy(scores, plan, secret_generator()))
+
+    device = Device(signed, log, signer, pairs, noise=noisy if noise else None, spend=pairs.spend)
     ids = tuple(pair.id for pair in pairs.pairs())
     made = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         scores = device.scores(log.next_round)
     except NothingToMeasure:
-        return Preview(log.next_round, ids, noise, None, made)
+        return Preview(log.next_round, ids, noise, epsilon, None, made)
     report = Report(
         task=task.id,
         round=log.next_round,
@@ -60,4 +72,4 @@ def preview_report(
         encoding=Encoding.CLEAR,
         payload=quantise(noisy(scores) if noise else scores, task.step).tobytes(),
     ).signed(signer)
-    return Preview(log.next_round, ids, noise, report.to_bytes().hex(), made)
+    return Preview(log.next_round, ids, noise, epsilon, report.to_bytes().hex(), made)

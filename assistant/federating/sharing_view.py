@@ -9,7 +9,7 @@ from assistant.errors import UsageError
 from assistant.paths import Paths
 
 if TYPE_CHECKING:
-    from assistant.federating.taking_part import TakingPart
+    from assistant.federating.starting import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Sent:
 class SharingView:
     """Reads files each time it is asked; changes only the consent. Methods raise AssistantError."""
 
-    def __init__(self, paths: Paths, part: TakingPart | None) -> None:
+    def __init__(self, paths: Paths, part: Part | None) -> None:
         """`part` is this process's own part in the federation, if it has one."""
         self._paths = paths
         self._part = part
@@ -88,6 +88,16 @@ class SharingView:
         """The report that waits for the owner's word, byte by byte as it would leave."""
         pending = None if self._part is None else self._part.pending
         return None if pending is None else pending.report
+
+    def explain(self, report: bytes) -> list[str]:
+        """The report that is asked about: its bytes, what they are for, what they may tell."""
+        from assistant.federating.explaining import explained
+        from assistant.federating.places import plain_errors
+
+        if self._part is None:
+            return []
+        with plain_errors():
+            return list(explained(report, self._part.task, epsilon_after=self._part.epsilon_after()))
 
     def answer(self, report: bytes, word: bool) -> bool:
         """The owner's word on this very report; False when the round does not wait for it any more."""

@@ -73,14 +73,16 @@ class TakingPart:
         signed = member.signed_task()
         self.task = signed.task
         self.log = member.log()
-        self.pairs = OwnersPairs(store, engine, settings, paths, self.task, shareable)
+        signer = member.signer()
+        self.pairs = OwnersPairs(store, engine, settings, paths, self.task, shareable, signer.device_id)
         self._private = Private(self.task, member)
         self.device = Device(
             signed,
             self.log,
-            member.signer(),
+            signer,
             self._measured,
             noise=self._private.noise,
+            spend=self.pairs.spend,
             answered=answered(member.ledger(), self.task.id.hex()),
         )
         self.gate = Gate(
@@ -132,6 +134,10 @@ class TakingPart:
         """Rounds in the log so far."""
         return sum(isinstance(entry, RoundRecord) for entry in self.log)
 
+    def epsilon_after(self) -> float:
+        """What is spent in all with the report at hand; inf without noise."""
+        return self._private.epsilon_after()
+
     def close(self, wait_s: float = 5.0) -> None:
         """Stop; a round that is being measured is not waited for longer than `wait_s`."""
         self._stop.set()
@@ -148,11 +154,10 @@ class TakingPart:
 
     def _advance(self) -> None:
         """The log has grown: the shared adapter follows. If it can't, the rounds go on all the same."""
-        try:
-            self._shared.update(self.task, self.log, self.pairs.subspace(), self.device.core)
-        except (AssistantError, OSError) as problem:
-            _log.warning("The shared adapter is not up to date: %s", type(problem).__name__)
-            self._tell("failed", "the shared adapter is not up to date")
+        quietly_updated(
+            lambda: self._shared.update(self.task, self.log, self.pairs.subspace(), self.device.core),
+            self._tell,
+        )
 
     def _tell(self, what: Happening, why: str) -> None:
         found = {"state": what, "why": why, "head": self.log.head.hex(), "next_round": self.log.next_round}
@@ -194,24 +199,13 @@ class Pending:
             return True
 
 
-def start_taking_part(paths: Paths, settings: Settings, store: Store, engine: Engine) -> TakingPart:
-    """Take part beside a chat. Raises UsageError, FederationError and Refused."""
-    from assistant.federating.places import membership
-    from assistant.federating.routing import shareable
-
-    member, pending = membership(paths), Pending()
-    part = TakingPart(
-        member,
-        store,
-        engine,
-        settings,
-        paths,
-        shareable=shareable(store, member),
-        ask=pending.ask,
-        pending=pending,
-    )
-    part.start()
-    return part
+def quietly_updated(update: Callable[[], None], tell: OnEvent) -> None:
+    """Bring the shared adapter up to date; what keeps it from that is told, and ends nothing."""
+    try:
+        update()
+    except (AssistantError, OSError) as problem:
+        _log.warning("The shared adapter is not up to date: %s", type(problem).__name__)
+        tell("failed", "the shared adapter is not up to date")
 
 
 class Private:

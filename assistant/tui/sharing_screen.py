@@ -97,16 +97,16 @@ class SharingScreen(Screen[None]):
         box = self.query_one("#asked", Static)
         box.set_class(self._asked is not None, "-asked")
         if self._asked is not None:
-            box.update(
-                Content(f"Send this report? y sends it, n keeps it here.\n{_dump(self._asked)}\n{_INFERRED}")
-            )
+            box.update(Content("Send the report below? y sends it, n keeps it here."))
 
     def on_data_table_row_highlighted(self) -> None:
         self._show_details()
 
     def _show_details(self) -> None:
         text = _INFERRED
-        if self._table.row_count:
+        if self._asked is not None:
+            text = "\n".join(self._view.explain(self._asked))
+        elif self._table.row_count:
             key = self._table.coordinate_to_cell_key(self._table.cursor_coordinate).row_key.value
             sent = self._sent.get(int(str(key)))
             if sent is not None:
@@ -156,5 +156,5 @@ def _cells(sent: Sent) -> tuple[str, ...]:
 
 
 def _dump(payload: bytes) -> str:
-    lines = [payload[start : start + _HEX_WIDTH].hex(" ", 4) for start in range(0, len(payload), _HEX_WIDTH)]
+    lines = [payload[start : start + _HEX_WIDTH].hex(" ", -4) for start in range(0, len(payload), _HEX_WIDTH)]
     return "\n".join([f"{len(payload)} bytes:", *lines])

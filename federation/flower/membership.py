@@ -17,7 +17,12 @@ from federation.flower.node import RememberedId
 from federation.keys import Signer
 from federation.ledger import Ledger
 from federation.log import RoundLog
+from federation.peers import chain_in
+from federation.shared_folder import SharedFolder
 from federation.task import SignedTask
+
+# In place of HOST:PORT for a federation without a coordinator.
+FOLDER_PREFIX = "folder:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,14 @@ class Membership:
 
     @property
     def address(self) -> str:
-        """HOST:PORT of the coordinator."""
-        return self.coordinator_file.read_text(encoding="ascii")
+        """HOST:PORT of the coordinator, or the shared folder behind FOLDER_PREFIX."""
+        return self.coordinator_file.read_text(encoding="utf-8")
+
+    @property
+    def shared_folder(self) -> Path | None:
+        """Where peers meet; None with a coordinator."""
+        address = self.address
+        return Path(address.removeprefix(FOLDER_PREFIX)) if address.startswith(FOLDER_PREFIX) else None
 
     @property
     def authority(self) -> bytes:
@@ -72,7 +83,10 @@ class Membership:
         return RoundLog(self.signed_task(), self.log_file)
 
     def peek(self) -> RoundLog:
-        """The log as it stands, in memory: nothing on the disk is touched."""
+        """The log as it stands, in memory: nothing that others write is touched."""
+        shared = self.shared_folder
+        if shared is not None:
+            return chain_in(self.signed_task(), SharedFolder(shared).fresh() if shared.is_dir() else [])
         log = RoundLog(self.signed_task())
         if self.log_file.exists():
             copy = self.folder / "rounds.peek"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -86,7 +87,7 @@ class Members:
         device, node = body[:KEY_BYTES], body[KEY_BYTES:]
         try:
             key = load_pem_public_key(node)
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             return None
         if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
             return None

@@ -9,9 +9,8 @@ import pytest
 
 from benchmarks import federation_page
 from benchmarks.federation_data import Split
-from benchmarks.federation_lab import Lab
-from benchmarks.federation_methods import METHODS, Entry, Setting
-from benchmarks.federation_runs import measured, robustness, scale
+from benchmarks.federation_lab import Lab, Setting
+from benchmarks.federation_runs import METHODS, Entry, measured, robustness, scale
 from tests.tuning.conftest import make_features as make_features
 from tests.tuning.conftest import tiny as tiny
 from tuning.answer_features import AnswerFeatures
@@ -28,7 +27,7 @@ def lab(tiny: Weights, make_features: Callable[[int], AnswerFeatures]) -> Lab:
 @pytest.mark.parametrize("entry", METHODS, ids=lambda entry: entry.name)
 def test_every_method_learns_and_is_charged(lab: Lab, entry: Entry) -> None:
     for rate in sorted(entry.rates, reverse=True):
-        outcome = measured(lab, entry, Setting(24, 4, rate))
+        outcome = measured(lab, entry, Setting(16, 4, rate))
         if outcome.gain > 0.0:
             break
     assert outcome.gain > 0.0

@@ -38,7 +38,10 @@ PAIRS = {
         ("Make this sound friendlier: answer the question", "Please answer the question, thanks!"),
         ("Be brief.", "Sure."),
     ],
-    "late": [("Answer in short sentences.", "Yes. Short sentences, then.")],
+    "late": [
+        ("Answer in short sentences.", "Yes. Short sentences, then."),
+        ("Please shorten: the meeting was very long and very boring", "The meeting was long and boring."),
+    ],
 }
 # Never shareable, so not even measured.
 FACT = ("What is my dog called?", "Your dog is called Rosinante.")

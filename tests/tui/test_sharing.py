@@ -32,6 +32,9 @@ class ScriptedView:
     def verify(self) -> str:
         return "The chain of 1 entries holds."
 
+    def explain(self, report: bytes) -> list[str]:
+        return [report.hex(" ", -4), "Guesses can be tested."]
+
     def answer(self, report: bytes, word: bool) -> bool:
         self.words.append((report, word))
         self.asked = None
@@ -59,7 +62,7 @@ async def test_it_shows_where_one_stands_and_every_byte_that_left(
     async with open_app() as driver:
         await show(driver, view)
         await driver.sees("Taking part: ask-each-round.", "2026-03-01T12:00:00", "11 bytes:")
-        await driver.sees(b"AFED report".hex(" ", 4), "No text leaves")
+        await driver.sees(b"AFED report".hex(" ", -4), "No text leaves")
         await driver.press("v")
         await driver.sees("The chain of 1 entries holds.")
         await driver.press("escape")
@@ -73,7 +76,7 @@ async def test_a_report_is_sent_or_kept_with_one_key(
     view.asked = b"the very bytes"
     async with open_app() as driver:
         await show(driver, view)
-        await driver.sees("Send this report?", b"the very bytes".hex(" ", 4))
+        await driver.sees("Send the report below?", b"the very bytes".hex(" ", -4), "Guesses can be tested.")
         await driver.press(key)
         assert view.words == [(b"the very bytes", word)]
         await driver.sees(told)

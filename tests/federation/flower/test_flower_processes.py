@@ -167,10 +167,12 @@ def train(message, context):
 @app.main()
 def main(grid, context):
     content = RecordDict({{"config": ConfigRecord({{"x": 1}})}})
-    asked = list(grid.push_messages([Message(content, node, "train") for node in grid.get_node_ids()]))
+    asked = set(grid.push_messages([Message(content, node, "train") for node in grid.get_node_ids()]))
     replies, end = [], time.time() + 30
-    while len(replies) < len(asked) and time.time() < end:
-        replies += [m.error.reason if m.has_error() else "it ran" for m in grid.pull_messages(asked)]
+    while asked and time.time() < end:
+        for message in grid.pull_messages(list(asked)):
+            asked.discard(message.metadata.reply_to_message_id)
+            replies.append(message.error.reason if message.has_error() else "it ran")
         time.sleep(0.2)
     (FOLDER / "replies.new").write_text(json.dumps(replies))
     (FOLDER / "replies.new").rename(FOLDER / "replies")
