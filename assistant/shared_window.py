@@ -15,7 +15,7 @@ from federation.subspace import PublicSubspace
 from federation.task import Task
 from tuning.adapter_file import write_adapter
 from tuning.head import Head
-from tuning.reduced_window import ReducedWindow
+from tuning.reduced_window import DownWindow
 
 if TYPE_CHECKING:
     from tuning.answer_features import AnswerFeatures
@@ -51,7 +51,7 @@ class PairLosses:
     ) -> None:
         """One pass over the vocabulary. Raises TuningError for features of another model."""
         ((u, v),) = subspace.matrices
-        self._window = ReducedWindow(features, head or Head(weights), u, v)
+        self._window = DownWindow(features, head or Head(weights), u, v)
         self._shape = (u.shape[1], v.shape[1])
         self._weights = features.position_weights()
         self._of = np.repeat(np.arange(len(features.lengths)), features.lengths)
