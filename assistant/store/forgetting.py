@@ -12,10 +12,11 @@ import json
 import sqlite3
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from assistant.errors import UsageError
-from assistant.paths import Paths
+from assistant.paths import Paths, run_log
 from assistant.store import search
 from assistant.store.chats import tables_about_turns
 from assistant.store.database import Session, create_private, translated
@@ -119,7 +120,8 @@ class Forgettings:
                 raise UsageError("There is nothing to forget.", hint="Nothing was changed.")
             former = _version_files(db, preview.versions)
             self._delete(db, chosen, preview)
-            files = sorted({*preview.files, *former})
+            # A learning run that was cut off goes on from what it had read.
+            files = sorted({*preview.files, *former, self._paths.tuning_checkpoint.name})
             number = db.execute(
                 "INSERT INTO forgettings (kind, state, started, files, receipt)"
                 " VALUES (?, 'erasing', ?, ?, ?)",
@@ -319,7 +321,8 @@ def _clean_version(
 
 def _version_files(db: sqlite3.Connection, versions: tuple[str, ...]) -> set[str]:
     rows = db.execute(f"SELECT path FROM versions WHERE id {_IN}", _ids(versions))
-    return {f"adapters/{row['path']}" for row in rows}
+    adapters = [Path(row["path"]) for row in rows]
+    return {f"adapters/{each.name}" for file in adapters for each in (file, run_log(file))}
 
 
 def _oldest(db: sqlite3.Connection, chosen: Selection) -> datetime:
