@@ -310,6 +310,7 @@ def test_an_interrupted_import_stays_and_the_next_one_adds_the_rest(
     assert (summary.chats, summary.known) == (3, 2)
 
 
+@pytest.mark.timeout(120)
 def test_memory_does_not_grow_with_the_export(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_line_too_long_to_read_is_skipped(
     assert titles(store) == ["Chat 1", "Chat 3"]
 
 
+@pytest.mark.timeout(120)
 def test_memory_does_not_grow_with_the_file(store: Store, tmp_path: Path) -> None:
     small, large = write(tmp_path / "small.jsonl", range(1000)), write(tmp_path / "large.jsonl", range(6000))
     peaks = []
