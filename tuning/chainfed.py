@@ -58,7 +58,6 @@ class ChainFed:
     gpo: bool = True
     threshold: float = 0.8
     global_weight: float = 0.2
-    local_weight: float = 1.0
     surrogate_rank: int = 32
     passes: int = 2
     rounds: int = 5
@@ -278,9 +277,7 @@ class _Job:
             return loss
         later = (self._chain.surrogates[index] for index in range(above, self.layers))
         end = self._lessons.losses(batch, reduce(lambda hidden, layer: layer(hidden), later, states))
-        return config.local_weight * loss + config.global_weight * (
-            end.taught + config.spill_weight * end.spill
-        )
+        return loss + config.global_weight * (end.taught + config.spill_weight * end.spill)
 
     def result(self) -> Tuned:
         self._remember(self._window.tensors())
