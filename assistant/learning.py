@@ -20,7 +20,14 @@ from assistant.engine.types import AdapterUse, Message, opening
 from assistant.errors import Cancelled, UsageError
 from assistant.gate import Verdict, first_word, judge
 from assistant.guard_answers import ANSWER_TOKENS, CHECK_TOKENS, GuardAnswers
-from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_memory_bytes
+from assistant.learning_report import (
+    LearnReport,
+    Progress,
+    Stopwatch,
+    TimeLeft,
+    memory_bytes,
+    peak_memory_bytes,
+)
 from assistant.memory import give_back, trim
 from assistant.methods import METHODS, Tuned
 from assistant.models import model_sha256
@@ -260,7 +267,7 @@ class Learner:
         raise AssertionError("reading ends with its result")
 
     def _tune(self, method: str, data: Any, tell: Callable[..., None]) -> Tuned:
-        run = METHODS[method].tune
+        run, left = METHODS[method].tune, TimeLeft()
         for item in self._engine.slices(
             lambda: run(
                 data,
@@ -274,7 +281,13 @@ class Learner:
                 return item
             if item.step % TRIM_STEPS == 1:
                 trim()
-            tell(item.step / item.steps, f"step {item.step} of {item.steps}", item.loss)
+            done = item.step / item.steps
+            parts = (
+                f"step {item.step} of {item.steps}",
+                left(done),
+                f"{memory_bytes() / 2**20:.0f} MiB",
+            )
+            tell(done, ", ".join(part for part in parts if part), item.loss)
         raise AssertionError("a tuning method ends with its result")
 
     def _gate(

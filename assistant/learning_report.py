@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
@@ -67,6 +67,32 @@ class Stopwatch:
             yield
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - started, 3)
+
+
+class TimeLeft:
+    """How much longer a job takes, from the pace since it was first asked about."""
+
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
+        self._start: tuple[float, float] | None = None
+
+    def __call__(self, done: float) -> str:
+        """`done` is the share from 0 to 1; empty while there is nothing to go by."""
+        now = self._clock()
+        if self._start is None:
+            self._start = (now, done)  # a job that goes on after a crash does not begin at 0
+        since, first = self._start
+        if done <= first:
+            return ""
+        seconds = (now - since) * (1.0 - done) / (done - first)
+        return f"about {seconds:.0f} s left" if seconds < 100 else f"about {seconds / 60:.0f} min left"
+
+
+def memory_bytes() -> int:
+    """Memory this process holds now (resident set)."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def peak_memory_bytes() -> int:

@@ -25,9 +25,9 @@ import torch
 from tuning.activations import Activations
 from tuning.architectures import Geometry
 from tuning.checkpoint import Checkpoint, State, generator_state, restore_generator
-from tuning.examples import Example, Kind, Sequences, TuningStep
+from tuning.examples import Example, Sequences, TuningStep
 from tuning.layer_chain import Tuned
-from tuning.lessons import Batch, Lessons, Losses
+from tuning.lessons import Batch, Lessons, Losses, StepSettings
 from tuning.llama_layer import Layer
 from tuning.sampled_head import SampledHead
 from tuning.similarity import linear_cka
@@ -41,7 +41,7 @@ FIT_SEQUENCES = 128
 
 
 @dataclass(frozen=True, slots=True)
-class ChainFed:
+class ChainFed(StepSettings):
     """Settings of the method; the defaults are the published ones where they carry over.
 
     layers:        Q, those of a window, which are tuned together.
@@ -58,27 +58,10 @@ class ChainFed:
     gpo: bool = True
     threshold: float = 0.8
     global_weight: float = 0.2
-    local_weight: float = 1.0
     surrogate_rank: int = 32
     passes: int = 2
     rounds: int = 5
-    rank: int = 16
-    alpha: float = 16.0
-    facts_per_step: int = 11
-    unknowns_per_step: int = 5
-    generals_per_step: int = 4
     learning_rate: float = 2e-3
-    spill_weight: float = 1.0
-    sampled_tokens: int = 2048
-
-    @property
-    def per_step(self) -> dict[Kind, int]:
-        """How many sequences of each kind one step sees."""
-        return {
-            "fact": self.facts_per_step,
-            "unknown": self.unknowns_per_step,
-            "general": self.generals_per_step,
-        }
 
     def windows(self, first: int, layers: int) -> list[int]:
         """The lowest layer of each window of one pass; the last window ends at the head."""
@@ -205,9 +188,10 @@ def tune_chain(
     state = checkpoint.load() if checkpoint else None
     done = job.restore(state) if state is not None else 0
     windows = config.windows(chain.first, job.layers)
-    for number in range(done // len(windows) * len(windows), done):
-        job.move(windows[number % len(windows)])  # the activations follow what was done before the crash
     if state is not None:
+        # The activations follow what was done of this pass before the crash.
+        for number in range((done - 1) // len(windows) * len(windows), done):
+            job.move(windows[number % len(windows)])
         job.resume(state)
     for number in range(done, config.passes * len(windows)):
         job.move(windows[number % len(windows)])
@@ -278,9 +262,7 @@ class _Job:
             return loss
         later = (self._chain.surrogates[index] for index in range(above, self.layers))
         end = self._lessons.losses(batch, reduce(lambda hidden, layer: layer(hidden), later, states))
-        return config.local_weight * loss + config.global_weight * (
-            end.taught + config.spill_weight * end.spill
-        )
+        return loss + config.global_weight * (end.taught + config.spill_weight * end.spill)
 
     def result(self) -> Tuned:
         self._remember(self._window.tensors())
@@ -314,8 +296,7 @@ class _Job:
             for name, each in state.arrays.items()
             if name.startswith("window.")
         }
-        if self._window.layers:
-            self._window.restore(own)
+        self._window.restore(own)
         restore_generator(self._rng, state.values["generator"])
         self._lessons.restore(state.values["lessons"])
         self._history = [TuningStep(*step) for step in state.values["history"]]

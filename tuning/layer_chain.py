@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from tuning.checkpoint import Checkpoint, generator_state, restore_generator
-from tuning.examples import Kind, Sequences, TuningStep
-from tuning.lessons import Lessons
+from tuning.examples import Sequences, TuningStep
+from tuning.lessons import Lessons, StepSettings
 from tuning.sampled_head import SampledHead
 from tuning.weights import Weights
 from tuning.window import Tensors, Window
@@ -27,30 +27,12 @@ CHECKPOINT_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class LayerChain:
+class LayerChain(StepSettings):
     """Settings of the method. One dial matters most: `layers`, the size of the window."""
 
     layers: int = 2
-    rank: int = 16
-    alpha: float = 16.0
     steps: int = 224
-    # Many answers are harder to learn than the one "I don't know", so facts get half of each step. Twice as
-    # many steps of half the size learn the near misses far better (docs/log.md).
-    facts_per_step: int = 11
-    unknowns_per_step: int = 5
-    generals_per_step: int = 4
     learning_rate: float = 4e-3
-    spill_weight: float = 1.0
-    sampled_tokens: int = 2048
-
-    @property
-    def per_step(self) -> dict[Kind, int]:
-        """How many sequences of each kind one step sees."""
-        return {
-            "fact": self.facts_per_step,
-            "unknown": self.unknowns_per_step,
-            "general": self.generals_per_step,
-        }
 
     @staticmethod
     def for_facts(sequences: int) -> LayerChain:

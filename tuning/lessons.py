@@ -19,6 +19,30 @@ from tuning.llama_layer import Packing
 from tuning.sampled_head import SampledHead
 
 
+@dataclass(frozen=True, slots=True)
+class StepSettings:
+    """What all methods in torch share: the adapters' shape, and what one step sees of each kind."""
+
+    rank: int = 16
+    alpha: float = 16.0
+    # Many answers are harder to learn than the one "I don't know", so facts get half of each step. Twice as
+    # many steps of half the size learn the near misses far better (docs/log.md).
+    facts_per_step: int = 11
+    unknowns_per_step: int = 5
+    generals_per_step: int = 4
+    spill_weight: float = 1.0
+    sampled_tokens: int = 2048
+
+    @property
+    def per_step(self) -> dict[Kind, int]:
+        """How many sequences of each kind one step sees."""
+        return {
+            "fact": self.facts_per_step,
+            "unknown": self.unknowns_per_step,
+            "general": self.generals_per_step,
+        }
+
+
 class Draw:
     """Deals indices in shuffled rounds, so that every example is seen before any is seen twice."""
 

@@ -137,9 +137,11 @@ class Layer:
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-        """Go on from these (A, B), named as in `tensors`. Raises KeyError where one of them is missing."""
+        """Go on from these (A, B), named as in `tensors`. Raises KeyError and ValueError."""
         for name in self.a:
             a, b = tensors[f"blk.{self.index}.{name}.weight"]
+            if self.a[name].shape != a.shape or self.b[name].shape != b.shape:
+                raise ValueError(f"{name} has another shape")
             self.a[name].copy_(torch.from_numpy(a))
             self.b[name].copy_(torch.from_numpy(b))
 

@@ -53,7 +53,7 @@ class Window:
         if start is not None:
             try:
                 layer.load(start)
-            except (KeyError, RuntimeError) as error:
+            except (KeyError, ValueError) as error:
                 raise TuningError(f"the former adapter does not fit layer {index}") from error
         self.layers.append(layer)
         self._optimisers.append(Adam(layer.parameters, betas=BETAS))

@@ -14,7 +14,7 @@ import typer
 
 from assistant.cli import learn_buffer, learn_edit, learn_review, learn_views
 from assistant.cli.options import ModelFile, settings_with
-from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
+from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say, size
 from assistant.cli.progress import ProgressLine
 from assistant.errors import CheckFailed, UsageError
 from assistant.paths import default_paths
@@ -175,7 +175,10 @@ def tell(report: LearnReport) -> None:
         line(f"rejected   {sum(report.rejected.values())} wordings: {learn_views.counted(report.rejected)}")
     if report.loss_before is not None and report.loss_after is not None:
         line(f"loss       {report.loss_before:.2f} → {report.loss_after:.2f} in training")
-    line(f"cost       {seconds:.0f} s, {report.forward_passes:g} forward passes")
+    line(
+        f"cost       {seconds:.0f} s, {report.forward_passes:g} forward passes,"
+        f" at most {size(report.peak_memory_bytes)} of memory"
+    )
     for reason in report.reasons:
         line(f"check      {reason}")
 

@@ -209,17 +209,20 @@ def test_no_more_than_the_window_is_dequantised(
     assert most == CONFIG.layers
 
 
-@pytest.mark.parametrize("windows", [3, 5, 7])
-def test_a_chain_that_was_cut_off_ends_the_same(weights: Weights, tmp_path: Path, windows: int) -> None:
-    whole, _ = tuned(read(weights, CONFIG, tmp_path), weights, CONFIG)
+@pytest.mark.parametrize(("layers", "windows"), [(2, 3), (2, 5), (2, 7), (LAYERS, 1)])
+def test_a_chain_that_was_cut_off_ends_the_same(
+    weights: Weights, tmp_path: Path, layers: int, windows: int
+) -> None:
+    config = dataclasses.replace(CONFIG, layers=layers)
+    whole, _ = tuned(read(weights, config, tmp_path), weights, config)
     checkpoint = Checkpoint(tmp_path / "tuning.checkpoint", "job")
     job: Iterator[TuningStep | Tuned] = tune_chain(
-        read(weights, CONFIG, tmp_path), weights, CONFIG, seed=3, threads=1, checkpoint=checkpoint
+        read(weights, config, tmp_path), weights, config, seed=3, threads=1, checkpoint=checkpoint
     )
-    for _ in range(windows * CONFIG.rounds + 1):
+    for _ in range(windows * config.rounds + 1):
         next(job)
-    resumed, left = tuned(read(weights, CONFIG, tmp_path), weights, CONFIG, checkpoint)
-    assert len(left) == len(whole.history) - windows * CONFIG.rounds
+    resumed, left = tuned(read(weights, config, tmp_path), weights, config, checkpoint)
+    assert len(left) == len(whole.history) - windows * config.rounds
     assert resumed.history == whole.history
     assert resumed.forward_passes == whole.forward_passes
     for name, (a, b) in whole.tensors.items():
