@@ -13,14 +13,15 @@ import click
 import typer
 
 from assistant import __version__
-from assistant.cli import adapters, ask, chats, data, demo, doctor, learn, models, serve, settings
+from assistant.cli import adapters, ask, chats, data, demo, doctor, learn, models, serve, settings, setup
+from assistant.cli import argument_help as argument_help
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import ReaderGone, say
 from assistant.errors import AssistantError
 from assistant.paths import default_paths
 
 # To add a group of verbs: import its module above and name it here. Help lists them in this order.
-GROUPS = (ask, learn, adapters, chats, models, settings, serve, data, doctor, demo)
+GROUPS = (ask, learn, adapters, chats, models, settings, serve, data, doctor, setup, demo)
 
 EXIT_CODES = (
     (0, "fine"),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
-FROM_CHAT = ("learn", "versions", "review")
+FROM_CHAT = ("learn", "versions", "review", "models", "settings")
 
 
 class AssistantApp(App[None]):
@@ -158,10 +158,22 @@ class AssistantApp(App[None]):
 
         self.push_screen(ReviewScreen(self._services))
 
+    def action_models(self) -> None:
+        from assistant.tui.models_screen import ModelsScreen
+
+        self.push_screen(ModelsScreen(self._services.store.paths, self._services.settings))
+
+    def action_settings(self) -> None:
+        from assistant.tui.settings_screen import SettingsScreen
+
+        self.push_screen(SettingsScreen(self._services.store.paths))
+
     def action_keys(self) -> None:
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
+        from assistant.tui.models_screen import ModelsScreen
         from assistant.tui.review_screen import ReviewScreen
+        from assistant.tui.settings_screen import SettingsScreen, ValueDialog
         from assistant.tui.versions_screen import VersionsScreen
 
         if isinstance(self.screen, HelpScreen):
@@ -180,6 +192,9 @@ class AssistantApp(App[None]):
             (f"Learn ({self.keys_of('app.learn')})", LearnScreen.BINDINGS),
             (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
             (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
+            ("Models (from all commands)", ModelsScreen.BINDINGS),
+            ("Settings (from all commands)", SettingsScreen.BINDINGS),
+            ("A setting's value", ValueDialog.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
             ("Editing a text", PromptInput.EDITING_BINDINGS),

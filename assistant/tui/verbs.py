@@ -38,6 +38,8 @@ APP_VERBS = (
     Verb("Learn", "See what waits and start tuning", "learn", "app.learn"),
     Verb("Review", "Judge ten kept answers with single keys", "review", "app.review"),
     Verb("Versions", "Use, switch off or roll back what was learned", "versions", "app.versions"),
+    Verb("Models", "See what each model needs, get one, choose one", "models"),
+    Verb("Settings", "See and change every setting", "settings"),
     Verb("Theme", "Change the colours", "change_theme"),
     Verb("Help", "All keys", "keys", "app.keys"),
     Verb("Quit", "Leave the assistant", "quit", "app.quit"),

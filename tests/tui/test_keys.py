@@ -14,11 +14,14 @@ from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
+from assistant.tui.first_run import FirstRunScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.models_screen import ModelsScreen
 from assistant.tui.prompt import PromptInput
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
+from assistant.tui.settings_screen import SettingsScreen, ValueDialog
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.versions_screen import VersionsScreen
 from tests.doubles import ScriptedServices
@@ -125,5 +128,11 @@ async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, in
 def test_every_action_of_the_settings_has_its_binding() -> None:
     places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
     dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
-    bindings = [each for place in (*places, *dialogs) for each in place.BINDINGS if isinstance(each, Binding)]
+    choosing = (ModelsScreen, SettingsScreen, ValueDialog, FirstRunScreen)
+    bindings = [
+        each
+        for place in (*places, *dialogs, *choosing)
+        for each in place.BINDINGS
+        if isinstance(each, Binding)
+    ]
     assert sorted(binding.id for binding in bindings if binding.id) == sorted(ACTIONS)
