@@ -29,13 +29,34 @@ if TYPE_CHECKING:
 PAGES = ("where", "model", "learning", "keys")
 
 _CARD = (
-    ("chat.search", "search all chats"),
-    ("answer.good", "an answer was good; - bad, e write what it should have said (move to it with ctrl+up)"),
-    ("app.learn", "see what was learned, and start learning"),
-    ("app.versions", "switch what was learned off, or go back"),
-    ("app.palette", "everything else, by name"),
+    ("chat.messages", "go to the answers"),
+    ("answer.edit", "write what an answer should have said"),
+    ("app.learn", "learn what you corrected"),
+    ("app.versions", "switch that off, or go back"),
+    ("app.palette", "everything, by name"),
     ("app.keys", "all keys"),
 )
+
+
+class OnOff(Checkbox):
+    """A switch that says its state in a word and a sign, not in colour alone."""
+
+    DEFAULT_CSS = """
+    OnOff { border: none; background: $background; margin: 1 0 0 0; &:focus { border: none; } }
+    """
+
+    def __init__(self, name: str, value: bool, *, id: str, disabled: bool = False) -> None:
+        self._told = name
+        super().__init__(name, value, id=id, disabled=disabled)
+        self._tell(value)
+
+    def watch_value(self) -> None:
+        self._tell(self.value)
+        super().watch_value()
+
+    def _tell(self, value: bool) -> None:
+        self.BUTTON_INNER = "X" if value else " "
+        self.label = f"{self._told}: {'on' if value else 'off'}"
 
 
 class FirstRunScreen(Screen["dict[str, bool] | None"]):
@@ -52,7 +73,6 @@ class FirstRunScreen(Screen["dict[str, bool] | None"]):
         ContentSwitcher { height: 1fr; margin: 1 2; }
         VerticalScroll { height: 1fr; }
         Static { height: auto; }
-        Checkbox { border: none; background: $background; margin: 1 0 0 0; }
         .note { color: $text-muted; margin: 0 0 0 4; }
     }
     """
@@ -68,15 +88,15 @@ class FirstRunScreen(Screen["dict[str, bool] | None"]):
             yield self._page("model", "The model", self._model())
             with Vertical(id="learning"):
                 yield Static(Content.styled("3 of 4 · What it may do\n", "bold"))
-                yield Checkbox("Remember chats", self._settings.remember_chats, id="remember_chats")
+                yield OnOff("Remember chats", self._settings.remember_chats, id="remember_chats")
                 yield Static("They are kept on this machine until you delete them.", classes="note")
-                yield Checkbox("Learn on this machine", self._settings.learn, id="learn")
+                yield OnOff("Learn on this machine", self._settings.learn, id="learn")
                 yield Static(
                     "Corrections you make become a small file beside the model. It takes minutes of "
                     "computing when you start it, can be switched off, and is undone as easily.",
                     classes="note",
                 )
-                yield Checkbox("Help others", False, id="share", disabled=True)
+                yield OnOff("Help others", False, id="share", disabled=True)
                 yield Static(
                     "Off. It is offered once something was learned here; nothing is sent before you say so.",
                     classes="note",
@@ -146,9 +166,9 @@ class FirstRunScreen(Screen["dict[str, bool] | None"]):
         )
 
     def _keys(self) -> str:
-        lines = [f"    {self._settings.keys[name]:<12} {does}" for name, does in _CARD]
-        example = "My dog is called Biscuit.   …and a little later:   What is my dog called?"
-        return "\n".join(lines) + f"\n\nSomething to try:\n\n    {example}\n\nEnter opens the chat."
+        lines = [f"    {self._settings.keys[name].split(',')[0]:<10} {does}" for name, does in _CARD]
+        example = "    My dog is called Biscuit.\n    …and a little later: What is my dog called?"
+        return "\n".join(lines) + f"\n\nSomething to try:\n\n{example}\n\nEnter opens the chat."
 
 
 class FirstRunApp(App["Settings"]):

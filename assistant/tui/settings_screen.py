@@ -34,13 +34,13 @@ class ValueDialog(ModalScreen[str | None]):
 
     def __init__(self, name: str, value: str, does: str) -> None:
         super().__init__()
-        self._name = name
+        self._setting = name
         self._value = value
         self._does = does
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label(Content(f"{self._name}: {self._does} Enter saves, Esc leaves it."))
+            yield Label(Content(f"{self._setting}: {self._does} Enter saves, Esc leaves it."))
             yield Input(self._value, select_on_focus=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -83,10 +83,10 @@ class SettingsScreen(Screen[None]):
         self._table.focus()
 
     def on_data_table_row_highlighted(self, _: DataTable.RowHighlighted) -> None:
-        self.query_one("#does", Static).update(Content(describe(self._name)))
+        self.query_one("#does", Static).update(Content(describe(self._setting)))
 
     def action_change(self) -> None:
-        name, value = self._name, self._values()[self._name]
+        name, value = self._setting, self._values()[self._setting]
         known = choices(name)
         if known:
             now = str(value).casefold() if isinstance(value, bool) else str(value)
@@ -101,8 +101,8 @@ class SettingsScreen(Screen[None]):
 
     def action_default(self) -> None:
         with reporting(self.app):
-            set_value(self._paths, self._name, None)
-            self._told(f"{self._name} is at its default.")
+            set_value(self._paths, self._setting, None)
+            self._told(f"{self._setting} is at its default.")
 
     def action_close(self) -> None:
         self.dismiss(None)
@@ -142,7 +142,7 @@ class SettingsScreen(Screen[None]):
         return self.query_one(DataTable)
 
     @property
-    def _name(self) -> str:
+    def _setting(self) -> str:
         return self._table.coordinate_to_cell_key(self._table.cursor_coordinate).row_key.value or ""
 
 
