@@ -19,7 +19,9 @@ class Argument(TyperArgument):
         super().__init__(help=help, **others)
         self.told = help or ""
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+    def get_help_record(  # type: ignore[override]  # typer's has none for hidden arguments
+        self, ctx: click.Context
+    ) -> tuple[str, str] | None:
         # Not set for good: click would list the arguments a second time, under a heading of its own.
         self.help = self.told
         try:
