@@ -85,6 +85,7 @@ ACTIONS = {
         Action("review.more", "m", "Next ten"),
         Action("review.close", "escape", "Back"),
         Action("models.use", "enter", "Use or download"),
+        Action("models.measure", "m", "Measure the speed"),
         Action("models.cancel", "c", "Stop the download"),
         Action("models.close", "escape", "Back"),
         Action("settings.change", "enter", "Change"),

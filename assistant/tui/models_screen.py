@@ -40,6 +40,7 @@ class ModelsScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("models.use", "use", priority=True),
+        bound("models.measure", "measure"),
         bound("models.cancel", "cancel"),
         bound("models.close", "close"),
     ]
@@ -57,6 +58,7 @@ class ModelsScreen(Screen[None]):
     def __init__(self, paths: Paths, settings: Settings) -> None:
         super().__init__()
         self._paths = paths
+        self._settings = settings
         self._chosen_file = settings.model
         self._shelf = Shelf(paths, settings.context_tokens)
         self._models: dict[str, ShelfModel] = {}
@@ -99,6 +101,10 @@ class ModelsScreen(Screen[None]):
         self._say(f"Asking the hub about {model.title}…")
         self.run_worker(lambda: self._ask_size(model), thread=True, group="hub", exit_on_error=False)
 
+    def action_measure(self) -> None:
+        self._say("Measuring how fast this machine writes, with the model that is installed along…")
+        self.run_worker(self._measure, thread=True, group="measure", exclusive=True, exit_on_error=False)
+
     def action_cancel(self) -> None:
         job = current_job(self.app)
         if job is None or job.finished:
@@ -109,6 +115,21 @@ class ModelsScreen(Screen[None]):
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+    def _measure(self) -> None:
+        """In a thread, with an engine of its own: the chat's goes on answering."""
+        from assistant.library import speed
+        from assistant.models import chosen_model
+        from assistant.services import open_engine
+
+        try:
+            found = speed.measure(self._paths, lambda: open_engine(self._settings, chosen_model(None)))
+        except AssistantError as error:
+            self.app.call_from_thread(self._say, f"{error.message} {error.hint}")
+            return
+        self.app.call_from_thread(self._refresh)
+        told = f"{found.tokens_per_s:.0f} tokens a second here; the others are estimated from their size."
+        self.app.call_from_thread(self._say, told)
 
     def _ask_size(self, model: ShelfModel) -> None:
         """In a thread: the exact size comes before the question."""
@@ -205,7 +226,7 @@ class ModelsScreen(Screen[None]):
         place = str(model.path) if model.path else f"{model.repository} on the Hugging Face hub"
         text = " · ".join(fact for fact in facts if fact) + f"\n{place}"
         if known_speed(self._paths) is None:
-            text += "\n`assistant models list --measure` measures how fast each would be here."
+            text += "\nm measures about how fast each would be on this machine."
         self.query_one("#details Static", Static).update(Content(text))
 
     @property

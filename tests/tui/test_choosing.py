@@ -12,6 +12,7 @@ from textual.widgets import Checkbox, DataTable
 from assistant.errors import NetworkError
 from assistant.library.hub import RemoteFile
 from assistant.library.shelf import Shelf, ShelfModel
+from assistant.library.speed import MachineSpeed
 from assistant.paths import Paths
 from assistant.settings import Settings, load_settings
 from assistant.tui.chat_screen import ChatScreen
@@ -102,6 +103,23 @@ async def test_a_download_can_be_declined_and_stopped(open_app: Opener, hub: thr
         await driver.press("c")
         await driver.sees("Stopped. What arrived is kept")
         assert load_settings(store.paths).model == ""
+
+
+async def test_m_measures_the_machine_and_every_model_gets_a_hint(
+    open_app: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = MachineSpeed(80.0, 98_000_000, 2)
+
+    def measure(paths: Paths, open_engine: object) -> MachineSpeed:
+        monkeypatch.setattr("assistant.tui.models_screen.known_speed", lambda _: found)
+        return found
+
+    monkeypatch.setattr("assistant.library.speed.measure", measure)
+    async with open_app() as driver:
+        await open_models(driver)
+        await driver.sees("m measures about how fast")
+        await driver.press("m")
+        await driver.sees("80 tokens a second here", "embedded 98 MB", "~80", "~27")
 
 
 async def test_an_unreachable_hub_is_told(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
