@@ -106,12 +106,24 @@ ACTIONS = {
         Action("review.undo", "u", "Undo"),
         Action("review.more", "m", "Next ten"),
         Action("review.close", "escape", "Back"),
+        Action("models.use", "enter", "Use or download"),
+        Action("models.measure", "m", "Measure the speed"),
+        Action("models.cancel", "c", "Stop the download"),
+        Action("models.close", "escape", "Back"),
+        Action("settings.change", "enter", "Change"),
+        Action("settings.default", "delete,d", "Default"),
+        Action("settings.close", "escape", "Back"),
+        Action("value.cancel", "escape", "Cancel"),
+        Action("welcome.next", "enter", "Next"),
+        Action("welcome.back", "left", "Back"),
+        Action("welcome.models", "m", "Models"),
+        Action("welcome.skip", "escape", "Skip"),
         Action("help.close", "escape,q", "Close"),
     )
 }
 
 # Where text is typed, a letter can't be a key as well; the keys of the app work everywhere.
-_TYPING = ("app", "prompt", "chat", "asked", "edit", "rename", "search", "pair", "compare")
+_TYPING = ("app", "prompt", "chat", "asked", "edit", "rename", "search", "pair", "compare", "value")
 # Places on the screen at the same time, apart from the app's own keys.
 _TOGETHER = (
     {"chat", "prompt"},

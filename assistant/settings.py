@@ -213,6 +213,14 @@ def template() -> str:
     return "\n".join(parts)
 
 
+def describe(name: str) -> str:
+    """What a setting does and what it can be, in words; keys of the screen are `keys.ACTION`."""
+    if name.startswith("keys."):
+        return ACTIONS[name.removeprefix("keys.")].does
+    field = Settings.model_fields[name]
+    return f"{field.description} {_bounds(field)}".strip()
+
+
 def _keys_table() -> list[str]:
     # Dotted names need no [keys] above them, which one could forget to uncomment.
     lines = (f"#keys.{action.name} = {_toml(action.keys)}  # {action.does}" for action in ACTIONS.values())

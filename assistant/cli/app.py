@@ -26,15 +26,32 @@ from assistant.cli import (
     models,
     serve,
     settings,
+    setup,
     why,
 )
+from assistant.cli import argument_help as argument_help
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import ReaderGone, say
 from assistant.errors import AssistantError
 from assistant.paths import default_paths
 
 # To add a group of verbs: import its module above and name it here. Help lists them in this order.
-GROUPS = (ask, learn, adapters, why, forget, federation, chats, models, settings, serve, data, doctor, demo)
+GROUPS = (
+    ask,
+    learn,
+    adapters,
+    why,
+    forget,
+    federation,
+    chats,
+    models,
+    settings,
+    serve,
+    data,
+    doctor,
+    setup,
+    demo,
+)
 
 EXIT_CODES = (
     (0, "fine"),

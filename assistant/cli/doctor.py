@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -36,7 +37,13 @@ PACKAGES = (
 LITTLE_SPACE_BYTES = 1 << 30
 NO_SPACE_BYTES = 32 << 20
 # A broken build of llama.cpp can end the process; asking in another one leaves this one to tell.
-_ASK_LLAMA = "import llama_cpp; print(llama_cpp.__version__, llama_cpp.llama_supports_gpu_offload())"
+_ASK_LLAMA = """
+import re, llama_cpp
+# Such as "CUDA : ARCHS = 900 | CPU : SSE3 = 1 | AVX2 = 1 |"
+parts = re.findall(r"(\\w+) : ", llama_cpp.llama_print_system_info().decode())
+print(llama_cpp.__version__, llama_cpp.llama_supports_gpu_offload(), *parts)
+"""
+_TRY_ADAPTERS = ["-m", "assistant.engine.selftest"]
 _LLAMA_TIMEOUT_S = 120
 
 
@@ -77,6 +84,7 @@ def examine(paths: Paths) -> Iterator[Check]:
     settings, check = check_settings(paths)
     yield check
     yield check_model(settings)
+    yield check_adapters(paths, settings)
     yield check_database(paths)
     yield check_permissions(paths)
     yield check_disk(paths)
@@ -110,25 +118,48 @@ def check_packages() -> Check:
 
 
 def check_llama() -> Check:
-    """llama.cpp loads, and whether it was compiled with support for a GPU."""
+    """llama.cpp loads, what it computes on, and whether a GPU of this machine is left unused."""
+    hint = "Install llama-cpp-python again; it needs a C++ compiler."
+    answer, failure = _ask(["-c", _ASK_LLAMA])
+    if failure:
+        return _problem("llama.cpp", failure, hint, ModelError)
+    version, offload, *backends = answer.split()
+    has_gpu = offload == "True"
+    kinds = " and ".join(dict.fromkeys(backends or ["CPU"]))
+    detail = f"{version}, {kinds}, {'with' if has_gpu else 'without'} GPU support"
+    if not has_gpu and (way := _unused_gpu()):
+        return Check("llama.cpp", "warning", detail, way)
+    return Check("llama.cpp", "ok", detail)
+
+
+def _unused_gpu() -> str:
+    """How to make use of a GPU that this machine has; empty where none is seen."""
+    again = "pip install --force-reinstall --no-binary llama-cpp-python llama-cpp-python"
+    if shutil.which("nvidia-smi"):
+        return f"There is an NVIDIA GPU. To use it: CMAKE_ARGS=-DGGML_CUDA=on {again}"
+    if sys.platform == "darwin" and os.uname().machine == "arm64":
+        return f"There is an Apple GPU. To use it: CMAKE_ARGS=-DGGML_METAL=on {again}"
+    return ""
+
+
+def _ask(arguments: list[str]) -> tuple[str, str]:
+    """The last line that another Python process writes, and in words how it failed, if it did."""
     import subprocess
 
-    hint = "Install llama-cpp-python again; it needs a C++ compiler."
     try:
         answer = subprocess.run(
-            [sys.executable, "-c", _ASK_LLAMA],
+            [sys.executable, *arguments],
             capture_output=True,
             text=True,
             timeout=_LLAMA_TIMEOUT_S,
             check=True,
         )
     except subprocess.TimeoutExpired:
-        return _problem("llama.cpp", "does not finish loading", hint, ModelError)
+        return "", "does not finish"
     except subprocess.CalledProcessError as failure:
         last = failure.stderr.strip().splitlines()[-1:] or [f"ended with {failure.returncode}"]
-        return _problem("llama.cpp", f"cannot be loaded: {last[0]}", hint, ModelError)
-    version, offload = answer.stdout.split()[-2:]
-    return Check("llama.cpp", "ok", f"{version}, {'with' if offload == 'True' else 'without'} GPU support")
+        return "", f"does not work: {last[0]}"
+    return (answer.stdout.strip().splitlines() or [""])[-1], ""
 
 
 def check_settings(paths: Paths) -> tuple[Settings | None, Check]:
@@ -148,7 +179,54 @@ def check_model(settings: Settings | None) -> Check:
         check_gguf(chosen)
     except ModelError as problem:
         return _problem("model", problem.message, problem.hint, ModelError)
-    return Check("model", "ok", f"{chosen} ({size(chosen.stat().st_size)})")
+    return _fits_in_memory(chosen, settings)
+
+
+def _fits_in_memory(model: Path, settings: Settings | None) -> Check:
+    import psutil
+
+    from assistant.library.shelf import needed_bytes
+
+    detail = f"{model} ({size(model.stat().st_size)})"
+    needed = needed_bytes(model, settings.context_tokens if settings else 4096)
+    there = psutil.virtual_memory().available
+    if needed is not None and needed > there:
+        hint = "Lower the setting context_tokens, or choose a smaller one: `assistant models list`."
+        return Check("model", "warning", f"{detail} takes {size(needed)}; {size(there)} are free", hint)
+    return Check("model", "ok", detail if needed is None else f"{detail}, takes {size(needed)} of memory")
+
+
+def check_adapters(paths: Paths, settings: Settings | None) -> Check:
+    """A random adapter, and the versions in force, change what the model says."""
+    import json
+
+    try:
+        model = chosen_model(settings.model if settings is not None else None)
+        check_gguf(model)
+        files = _adapters_in_force(paths, model)
+    except (ModelError, StoreError) as problem:
+        return Check("adapters", "warning", f"not tried: {problem.message}", problem.hint)
+    answer, failure = _ask([*_TRY_ADAPTERS, str(model), *map(str, files)])
+    problem_told = failure or json.loads(answer)["problem"]
+    if problem_told:
+        hint = "`assistant adapters off` answers as the base model."
+        return _problem("adapters", problem_told, hint, ModelError)
+    names = ", ".join(file.stem for file in files)
+    return Check("adapters", "ok", f"act on this model; in force: {names or 'none'}")
+
+
+def _adapters_in_force(paths: Paths, model: Path) -> list[Path]:
+    from assistant.models import model_sha256
+    from assistant.store import Store
+    from assistant.versions import uses_in_force
+
+    if not paths.database.exists():
+        return []
+    with Store.open(paths, write=False) as store:
+        if not any(version.state == "active" for version in store.versions.list()):
+            return []
+        uses, _ = uses_in_force(store, paths, model_sha256(model, paths))
+    return [use.path for use in uses]
 
 
 def check_database(paths: Paths) -> Check:

@@ -27,7 +27,7 @@ def list_settings(
     as_json: AsJson = False,
 ) -> None:
     """List every setting with its value in force and what it does."""
-    from assistant.settings import Settings, load_settings
+    from assistant.settings import Settings, describe, load_settings
 
     settings, defaults = load_settings(default_paths()), Settings.model_construct()
     rows = [row for row in _rows(settings) if not changed or row[1] != dict(_rows(defaults)).get(row[0])]
@@ -36,7 +36,7 @@ def list_settings(
         return
     table(
         ("SETTING", "VALUE", "WHAT IT DOES"),
-        [(name, _short(value), _does(name)) for name, value in rows],
+        [(name, _short(value), describe(name)) for name, value in rows],
         empty="Everything is at its default.",
     )
 
@@ -99,15 +99,6 @@ def _rows(settings: Any) -> list[tuple[str, Any]]:
     values = settings.model_dump()
     keys = values.pop("keys", None) or default_keys()
     return [*values.items(), *((f"keys.{action}", chosen) for action, chosen in keys.items())]
-
-
-def _does(name: str) -> str:
-    from assistant.keys import ACTIONS
-    from assistant.settings import Settings
-
-    if name.startswith("keys."):
-        return ACTIONS[name.removeprefix("keys.")].does
-    return Settings.model_fields[name].description or ""
 
 
 def _words(value: Any) -> str:

@@ -164,7 +164,7 @@ class Shelf:
     ) -> ShelfModel:
         shape = _shape(path)
         size = path.stat().st_size
-        memory = memory_bytes(size, shape[1], shape[2], self._context_tokens) if shape else None
+        memory = needed_bytes(path, self._context_tokens)
         learns = shape[0] == "llama" if shape else None
         return ShelfModel(name, title, path, size, memory, licence, learns, repository)
 
@@ -207,6 +207,12 @@ def _shape(path: Path) -> tuple[str, int, int] | None:
         return kind, layers, int(values.get(f"{kind}.attention.head_count_kv", heads)) * width
     except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
         return None
+
+
+def needed_bytes(path: Path, context_tokens: int) -> int | None:
+    """Memory in use while chatting with a model file; None when its header does not say enough."""
+    shape = _shape(path)
+    return memory_bytes(path.stat().st_size, shape[1], shape[2], context_tokens) if shape else None
 
 
 def _slug(text: str) -> str:

@@ -21,9 +21,15 @@ def run(paths: Paths, settings: Settings, model: Path | None = None) -> int:
     Raises StoreError or SettingsError before the screen is taken over. The model is loaded behind the
     screen, so a missing model is reported in the app.
     """
+    from pathlib import Path
+
     from assistant.services import open_services
     from assistant.tui.app import AssistantApp
+    from assistant.tui.first_run import first_run, is_first_run
 
+    if is_first_run(paths):
+        settings = first_run(paths, settings)
+        model = model or (Path(settings.model).expanduser() if settings.model else None)
     with contextlib.closing(open_services(paths, settings, model)) as services:
         app = AssistantApp(services)
         app.run()

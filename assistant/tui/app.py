@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
-FROM_CHAT = ("learn", "versions", "review", "forget", "sharing")
+FROM_CHAT = ("learn", "versions", "review", "forget", "sharing", "models", "settings")
 
 
 class AssistantApp(App[None]):
@@ -180,14 +180,26 @@ class AssistantApp(App[None]):
         part = getattr(self._services, "federation", None)
         self.push_screen(SharingScreen(SharingView(self._services.store.paths, part)))
 
+    def action_models(self) -> None:
+        from assistant.tui.models_screen import ModelsScreen
+
+        self.push_screen(ModelsScreen(self._services.store.paths, self._services.settings))
+
+    def action_settings(self) -> None:
+        from assistant.tui.settings_screen import SettingsScreen
+
+        self.push_screen(SettingsScreen(self._services.store.paths))
+
     def action_keys(self) -> None:
         from assistant.tui.behind_screen import BehindScreen
         from assistant.tui.compare_screen import CompareScreen
         from assistant.tui.forget_screen import ForgetScreen
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
+        from assistant.tui.models_screen import ModelsScreen
         from assistant.tui.pair_dialog import PairDialog
         from assistant.tui.review_screen import ReviewScreen
+        from assistant.tui.settings_screen import SettingsScreen, ValueDialog
         from assistant.tui.sharing_screen import SharingScreen
         from assistant.tui.versions_screen import VersionsScreen
         from assistant.tui.why_screen import WhyScreen
@@ -214,6 +226,9 @@ class AssistantApp(App[None]):
             (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
             (f"Forgetting ({self.keys_of('app.forget')})", ForgetScreen.BINDINGS),
             ("Sharing", SharingScreen.BINDINGS),
+            ("Models (from all commands)", ModelsScreen.BINDINGS),
+            ("Settings (from all commands)", SettingsScreen.BINDINGS),
+            ("A setting's value", ValueDialog.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
             ("Editing a text", PromptInput.EDITING_BINDINGS),

@@ -41,6 +41,8 @@ APP_VERBS = (
     Verb("Versions", "Use, switch off or roll back what was learned", "versions", "app.versions"),
     Verb("Forget", "Forget a message, a chat, a word or days for good", "forget", "app.forget"),
     Verb("Sharing", "Consent, and every byte that left", "sharing"),
+    Verb("Models", "See what each model needs, get one, choose one", "models"),
+    Verb("Settings", "See and change every setting", "settings"),
     Verb("Theme", "Change the colours", "change_theme"),
     Verb("Help", "All keys", "keys", "app.keys"),
     Verb("Quit", "Leave the assistant", "quit", "app.quit"),

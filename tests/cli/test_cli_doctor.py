@@ -12,13 +12,15 @@ from assistant.cli import doctor
 from assistant.paths import Paths
 
 Run = Callable[..., tuple[int, str, str]]
-REAL_QUESTION = doctor._ASK_LLAMA
+REAL_QUESTION, REAL_TRIAL = doctor._ASK_LLAMA, doctor._TRY_ADAPTERS
 
 
 @pytest.fixture(autouse=True)
 def quick_llama(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loading llama.cpp takes a while; only the test about it does so."""
+    """Loading llama.cpp takes a while; only the tests about it do so."""
     monkeypatch.setattr(doctor, "_ASK_LLAMA", "print('0.3.36', False)")
+    monkeypatch.setattr(doctor, "_TRY_ADAPTERS", ["-c", 'print(\'{"problem": ""}\')'])
+    monkeypatch.setattr("shutil.which", lambda _: None)
 
 
 def findings(run: Run) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -43,7 +45,45 @@ def test_llama_cpp_is_loaded_in_a_process_of_its_own(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(doctor, "_ASK_LLAMA", REAL_QUESTION)
     check = doctor.check_llama()
     assert check.state == "ok"
-    assert check.detail.endswith("GPU support")
+    assert "CPU" in check.detail and check.detail.endswith("GPU support")
+
+
+@pytest.mark.timeout(120)
+def test_adapters_are_tried_on_the_real_model(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_TRY_ADAPTERS", REAL_TRIAL)
+    assert doctor.check_adapters(paths, None) == doctor.Check(
+        "adapters", "ok", "act on this model; in force: none"
+    )
+
+
+@pytest.mark.parametrize("answer", ['print(\'{"problem": "has no effect"}\')', "import os; os.abort()"])
+def test_adapters_that_do_not_act_are_a_problem(
+    run: Run, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr(doctor, "_TRY_ADAPTERS", ["-c", answer])
+    code, checks = findings(run)
+    assert (code, checks["adapters"]["state"]) == (4, "problem")
+
+
+def test_a_gpu_that_is_left_unused_is_a_warning_with_the_way_to_use_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/nvidia-smi")
+    code, checks = findings(run)
+    assert (code, checks["llama.cpp"]["state"]) == (0, "warning")
+    assert "GGML_CUDA" in checks["llama.cpp"]["hint"]
+    monkeypatch.setattr(doctor, "_ASK_LLAMA", "print('0.3.36', True, 'CUDA', 'CPU')")
+    assert findings(run)[1]["llama.cpp"]["detail"] == "0.3.36, CUDA and CPU, with GPU support"
+
+
+def test_a_model_that_does_not_fit_into_memory_is_a_warning(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSISTANT_CONTEXT_TOKENS", "131072")
+    monkeypatch.setattr("assistant.library.catalogue.OVERHEAD_BYTES", 1 << 62)
+    code, checks = findings(run)
+    assert (code, checks["model"]["state"]) == (0, "warning")
+    assert "assistant models list" in checks["model"]["hint"]
 
 
 def test_a_llama_cpp_that_crashes_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

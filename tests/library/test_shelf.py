@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from assistant.errors import ModelError, UsageError
 from assistant.library.catalogue import CATALOGUE, in_catalogue
 from assistant.library.shelf import EMBEDDED, Shelf
-from assistant.library.speed import MachineSpeed
+from assistant.library.speed import MachineSpeed, known_speed, measure
 from assistant.library.switching import switch_to
 from assistant.paths import Paths
 from assistant.store import Store, Version
+from tests.doubles import ScriptedEngine
 from tests.library.conftest import MODEL, Hub
 
 
@@ -107,6 +109,16 @@ def test_a_list_that_cannot_be_read_costs_only_names(shelf: Shelf, paths: Paths,
 def test_the_speed_hint_falls_with_the_size() -> None:
     speed = MachineSpeed(40.0, 100, 2)
     assert (speed.estimate(100), speed.estimate(200), speed.estimate(0)) == (40.0, 20.0, 4000.0)
+
+
+def test_the_measured_speed_is_kept_for_the_owner_alone(paths: Paths, own: Path) -> None:
+    engine = ScriptedEngine(["One two three."])
+    engine.model_path, engine.threads = own, 2  # type: ignore[attr-defined]
+    speed = measure(paths, lambda: engine)  # type: ignore[arg-type, return-value]
+    assert speed == MachineSpeed(42.0, own.stat().st_size, 2) == known_speed(paths)
+    assert stat.S_IMODE((paths.home / "speed.json").stat().st_mode) == 0o600
+    (paths.home / "speed.json").write_text("nonsense")
+    assert known_speed(paths) is None
 
 
 def version(store: Store, sha256: str, state: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import threading
@@ -14,8 +15,11 @@ from typing import Any
 import pytest
 
 from assistant.errors import Cancelled, UsageError
+from assistant.paths import Paths
 from assistant.store import Store
 from assistant.store.foreign import detect
+from assistant.store.import_steps import m015_imported_chats
+from assistant.store.migrations import MIGRATIONS
 
 
 def node(number: str, parent: str | None, role: str, *texts: Any, **message: Any) -> dict[str, Any]:
@@ -324,3 +328,23 @@ def test_memory_does_not_grow_with_the_export(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_an_import_that_an_older_release_left_unfinished_goes_on(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [json.dumps({"messages": [{"role": "user", "content": f"Q{n}"}]}) + "\n" for n in range(2)]
+    file = tmp_path / "chats.jsonl"
+    file.write_text("".join(lines))
+    before = MIGRATIONS[: MIGRATIONS.index(m015_imported_chats)]
+    with monkeypatch.context() as patch:
+        patch.setattr("assistant.store.migrations.MIGRATIONS", before)
+        with Store.open(paths) as store:
+            store.chats.import_jsonl(lines[:1])
+    with closing(sqlite3.connect(paths.database)) as db:
+        digest = hashlib.sha256(lines[0].encode()).hexdigest()
+        db.execute("INSERT INTO imports VALUES (1, ?, ?, 1, 1, 0, 'then')", (len(lines[0]), digest))
+        db.commit()
+    with Store.open(paths) as store:
+        summary = store.imports.run(file)
+        assert (summary.chats, summary.resumed, len(store.chats.list())) == (2, True, 2)

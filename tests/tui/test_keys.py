@@ -16,13 +16,16 @@ from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.compare_screen import CompareScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
+from assistant.tui.first_run import FirstRunScreen
 from assistant.tui.forget_screen import ForgetScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.models_screen import ModelsScreen
 from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.prompt import PromptInput
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
+from assistant.tui.settings_screen import SettingsScreen, ValueDialog
 from assistant.tui.sharing_screen import SharingScreen
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.versions_screen import VersionsScreen
@@ -132,7 +135,11 @@ def test_every_action_of_the_settings_has_its_binding() -> None:
     places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
     dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
     others = (ForgetScreen, SharingScreen, CompareScreen, WhyScreen, BehindScreen, PairDialog)
+    choosing = (ModelsScreen, SettingsScreen, ValueDialog, FirstRunScreen)
     bindings = [
-        each for place in (*places, *dialogs, *others) for each in place.BINDINGS if isinstance(each, Binding)
+        each
+        for place in (*places, *dialogs, *others, *choosing)
+        for each in place.BINDINGS
+        if isinstance(each, Binding)
     ]
     assert sorted(binding.id for binding in bindings if binding.id) == sorted(ACTIONS)

@@ -17,12 +17,15 @@ from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.compare_screen import CompareScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
+from assistant.tui.first_run import FirstRunScreen
 from assistant.tui.forget_screen import ForgetScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.models_screen import ModelsScreen
 from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
+from assistant.tui.settings_screen import SettingsScreen, ValueDialog
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.verbs import APP_VERBS, CHAT_VERBS
 from assistant.tui.versions_screen import VersionsScreen
@@ -196,6 +199,10 @@ async def test_every_palette_verb_has_its_action(open_app: Opener) -> None:
         WhyScreen,
         BehindScreen,
         PairDialog,
+        ModelsScreen,
+        SettingsScreen,
+        ValueDialog,
+        FirstRunScreen,
     ],
 )
 def test_every_key_can_be_remapped(owner: type) -> None:
