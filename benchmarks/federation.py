@@ -34,7 +34,7 @@ from tuning.weights import Weights
 
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 QUICK = Plan(devices=20, held_out=8, public=8, pairs=6)
-FULL = Plan(devices=100, held_out=40, public=20, pairs=10)
+FULL = Plan(devices=300, held_out=60, public=30, pairs=10)
 RULES: tuple[RuleKind, ...] = ("mean", "median", "trimmed-mean", "krum", "multi-krum")
 PARTS = ("methods", "robustness", "scale")
 
@@ -42,7 +42,7 @@ PARTS = ("methods", "robustness", "scale")
 def main() -> None:
     arguments = _arguments()
     quick, out = arguments.quick, Path(arguments.out)
-    rounds = arguments.rounds or (150 if quick else 600)
+    rounds = arguments.rounds or (120 if quick else 600)
     asked = 8 if quick else 10
     stored = out / "federation.json"
     results: dict[str, Any] = json.loads(stored.read_text()) if stored.exists() else {}
@@ -67,7 +67,9 @@ def main() -> None:
             (out / "federation.md").write_text(page.render(results))
 
         started = time.perf_counter()
-        rows: list[Any] = []
+        # Rows of an earlier run stay when only some methods are asked for.
+        earlier = results[corpus].get("methods", []) if arguments.methods else []
+        rows = [row for row in earlier if row["method"] not in arguments.methods]
         if "methods" in arguments.parts:
             for outcome in compare(lab, rounds, asked, tuple(arguments.methods)):
                 rows.append(dataclasses.asdict(outcome))
@@ -76,7 +78,7 @@ def main() -> None:
         if "robustness" in arguments.parts:
             rows = []
             shares = (0.3,) if quick else (0.1, 0.2, 0.3, 0.4)
-            for row in robustness(lab, max(30, rounds // 3), 0.03, shares, RULES):
+            for row in robustness(lab, max(40, rounds // 3), 0.01, shares, RULES):
                 rows.append(row)
                 print("  ", *row, flush=True)
                 save("robustness", rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,13 +12,26 @@ import numpy as np
 from assistant.shared_window import PairLosses
 from benchmarks.federation_data import Split
 from federation.subspace import PublicSubspace
-from tuning.answer_features import AnswerFeatures
 from tuning.head import Head
 from tuning.subspace import input_directions, output_directions
 from tuning.weights import Weights
 
-# Held-out positions for the curve of a run; its end is measured on all.
-CURVE_POSITIONS = 300
+VALIDATION_POSITIONS = 250
+# What a method has learned: a core [d], or LoRA factors (A, B) of the last down projection.
+Adapter = np.ndarray | tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a run gets: length, devices a round, a learning rate, a seed."""
+
+    rounds: int
+    asked: int
+    rate: float
+    seed: int = 0
+
+    def draws(self) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(self.seed))
 
 
 @dataclass(slots=True)
@@ -64,6 +77,8 @@ class Lab:
         ]
         self._rows = self.head.rows(np.arange(self.head.vocabulary))
         self._base: dict[bool, float] = {}
+        # Windows of devices without a subspace, made when FedAvg-LoRA asks for them.
+        self.full_width: dict[int, PairLosses] = {}
 
     @property
     def d(self) -> int:
@@ -73,16 +88,12 @@ class Lab:
         """Number of pairs of a device."""
         return len(self.split.devices[device].lengths)
 
-    def gain(self, core: np.ndarray, *, curve: bool = False) -> float:
-        """Held-out loss saved by a core, nats per token over the whole vocabulary."""
-        ((a, b),) = self.subspace.factors(core)
-        return self.gain_of(a, b, curve=curve)
-
-    def gain_of(self, a: np.ndarray, b: np.ndarray, *, curve: bool = False) -> float:
-        """The same for LoRA factors of the last down projection."""
-        if curve not in self._base:
-            self._base[curve] = self._loss(np.zeros_like(a), np.zeros_like(b), curve)
-        return self._base[curve] - self._loss(a, b, curve)
+    def gain(self, adapter: Adapter, *, validation: bool = False) -> float:
+        """Loss saved on held-out users (or the public ones), nats per token over the whole vocabulary."""
+        a, b = adapter if isinstance(adapter, tuple) else self.subspace.factors(adapter)[0]
+        if validation not in self._base:
+            self._base[validation] = self._loss(np.zeros_like(a), np.zeros_like(b), validation)
+        return self._base[validation] - self._loss(a, b, validation)
 
     @property
     def base(self) -> float:
@@ -90,24 +101,20 @@ class Lab:
         self.gain(np.zeros(self.d, dtype=np.float32))
         return self._base[False]
 
-    def training_loss_of(self, a: np.ndarray, b: np.ndarray) -> float:
-        """Mean loss of LoRA factors on a part of every device's own pairs."""
-        return float(np.mean([self._mean_loss(each, a, b, 20) for each in self.split.devices]))
-
-    def _loss(self, a: np.ndarray, b: np.ndarray, curve: bool) -> float:
-        return self._mean_loss(self.split.held_out, a, b, CURVE_POSITIONS if curve else None)
-
-    def _mean_loss(self, held: AnswerFeatures, a: np.ndarray, b: np.ndarray, most: int | None) -> float:
-        chosen = np.arange(len(held.h))
-        if most is not None:
-            # Spread over all users, not the first few.
-            chosen = chosen[:: max(1, len(chosen) // most)]
+    def _loss(self, a: np.ndarray, b: np.ndarray, validation: bool) -> float:
+        seen = self.split.public if validation else self.split.held_out
+        # Validation runs often: a part of the positions, spread over all users.
+        every = max(1, len(seen.h) // VALIDATION_POSITIONS) if validation else 1
+        chosen = np.arange(0, len(seen.h), every)
         total = 0.0
         for start in range(0, len(chosen), 128):
             block = chosen[start : start + 128]
-            normal = self.head.normalise(held.h[block] + (held.a[block] @ a.T) @ b.T)
+            normal = self.head.normalise(seen.h[block] + (seen.a[block] @ a.T) @ b.T)
             logits = normal @ self._rows.T
             highest = logits.max(axis=1)
-            right = logits[np.arange(len(block)), held.targets[block]]
+            right = logits[np.arange(len(logits)), seen.targets[block]]
             total += float((highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1)) - right).sum())
         return total / len(chosen)
+
+
+Method = Callable[[Lab, Setting, Meter], Iterator[Adapter]]

@@ -7,49 +7,23 @@ device, and get the best of a few learning rates. Where a paper leaves the serve
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
 from assistant.shared_window import PairLosses
-from benchmarks.federation_data import device_seed
-from benchmarks.federation_lab import Lab, Meter
+from benchmarks.federation_lab import Adapter, Lab, Meter, Setting
 from federation.aggregate import Contribution
-from federation.coordinator import Coordinator
 from federation.directions import directions, sign_bits
-from federation.keys import Signer
-from federation.log import RoundLog
-from federation.schedule import Budget, ExampleSchedule, redundancy, variance_ratio
-from federation.simulation import Simulation
-from federation.task import Optimiser, Sampling, SignedTask, Subspace, Task, Window
+from federation.schedule import variance_ratio
+from federation.subspace import PublicSubspace
 
 LOCAL_STEPS = 5
 DIRECTIONS = 64
-PERTURBATION = 0.05
+PERTURBATION = 0.01
 FEDKSEED_SEEDS, FEDKSEED_STEPS = 1024, 20
+MEERKAT_STEPS = 10
 FLOAT = 4
-
-# The adapter after a round: a core [d], or LoRA factors (A, B).
-Adapter = np.ndarray | tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a run gets: length, devices a round, a learning rate, a seed."""
-
-    rounds: int
-    asked: int
-    rate: float
-    seed: int = 0
-
-    def draws(self) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(self.seed))
-
-
-Method = Callable[[Lab, Setting, Meter], Iterator[Adapter]]
 
 
 class Adam:
@@ -105,13 +79,13 @@ def fed_avg_lora(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
     a = (rng.normal(size=(lab.rank, inner)) / np.sqrt(inner)).astype(np.float32)
     b = np.zeros((width, lab.rank), dtype=np.float32)
     size = FLOAT * (a.size + b.size)
-    full: dict[int, PairLosses] = {}
+    full: dict[int, PairLosses] = lab.full_width
     for _ in range(setting.rounds):
         locals_ = []
         for number in _asked(lab, setting, rng):
             if number not in full:
                 full[number] = PairLosses(
-                    split.devices[number], lab.weights, _Full(((eye, a.T),)), head=lab.head
+                    split.devices[number], lab.weights, PublicSubspace(((eye, a.T),)), head=lab.head
                 )
             with meter.device(up=size, down=size):
                 locals_.append(_lora_steps(full[number], split.devices[number].a, a, b, setting.rate))
@@ -202,97 +176,54 @@ def fwdllm(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
         yield core
 
 
-def ours(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
-    """This protocol: real messages, z-scores in 16 bits, shared directions, Adam on the replayed core."""
-    yield from _ours(lab, setting, meter, Sampling(), aware=False)
+def meerkat(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
+    """Meerkat (arXiv 2506.03337): a fixed tenth of the numbers, ten local steps on shared seeds, scalars up.
+
+    The mask holds the numbers with the largest squared gradient on devices' first pairs, taken once.
+    """
+    rng = setting.draws()
+    core = np.zeros(lab.d, dtype=np.float32)
+    squares = np.mean([each.gradient(core) ** 2 for each in lab.devices[:8]], axis=0)
+    mask = (squares >= np.quantile(squares, 0.9)).astype(np.float32)
+    for round_ in range(setting.rounds):
+        drawn = directions(sign_bits(bytes(16), round_, 0, MEERKAT_STEPS, lab.d)) * mask
+        scalars = []
+        for number in _asked(lab, setting, rng):
+            with meter.device(up=FLOAT * MEERKAT_STEPS, down=FLOAT * MEERKAT_STEPS):
+                own, sent = core.copy(), []
+                for direction in drawn:
+                    both = np.stack([direction, -direction]) * np.float32(PERTURBATION)
+                    losses = lab.devices[number](own, both, 0)
+                    sent.append((losses[0] - losses[1]) / (2 * PERTURBATION))
+                    own -= np.float32(setting.rate * sent[-1]) * direction
+            scalars.append(sent)
+        core = core - np.float32(setting.rate) * (np.mean(scalars, axis=0) @ drawn).astype(np.float32)
+        yield core
 
 
-def ours_discriminative(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
-    """The same with directions ranked by the last gradient on every second round."""
-    yield from _ours(lab, setting, meter, Sampling("discriminative"), aware=False)
+def fed_bpt(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
+    """FedBPT-style (arXiv 2310.01467): local evolution from the server's mean; means are averaged.
 
-
-def ours_data_aware(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
-    """The same; devices evaluate half of their pairs, by spread, and fewer directions when poor in pairs."""
-    yield from _ours(lab, setting, meter, Sampling(), aware=True)
-
-
-def simulation(lab: Lab, setting: Setting, *, devices: int | None = None, **task: object) -> Simulation:
-    """Our protocol on the lab's devices; with `devices` more than there are, their pairs are used again."""
-    coordinator = Signer(hashlib.sha256(b"coordinator %d" % setting.seed).digest())
-    values: dict[str, object] = {
-        "name": "benchmark",
-        "owner_text": "A simulated task.",
-        "coordinator": coordinator.public.hex(),
-        "base_model": "00" * 32,
-        "window": Window(("blk.29.ffn_down.weight",), lab.rank, Subspace("content", lab.subspace.sha256)),
-        "directions": DIRECTIONS,
-        "perturbation": PERTURBATION,
-        "rounds": setting.rounds,
-        "optimiser": Optimiser(learning_rate=setting.rate),
-        "min_clients": 1,
-    }
-    signed = SignedTask.sign(Task(**{**values, **task}), coordinator)  # type: ignore[arg-type]
-    count = len(lab.devices)
-    return Simulation(
-        signed=signed,
-        coordinator=Coordinator(signed, coordinator, RoundLog(signed)),
-        measure=lambda number: _Still(lab.devices[number % count]),
-        signer=lambda number: Signer(device_seed(number)),
-        count=devices or count,
-        asked=setting.asked,
-        rng=setting.draws(),
-    )
-
-
-def _ours(lab: Lab, setting: Setting, meter: Meter, sampling: Sampling, *, aware: bool) -> Iterator[Adapter]:
-    run = simulation(lab, setting, sampling=sampling)
-    if aware:
-        schedules = [
-            ExampleSchedule(redundancy(each.keys), np.random.Generator(np.random.Philox(number)))
-            for number, each in enumerate(lab.devices)
-        ]
-        run.measure = lambda number: _Drawn(lab.devices[number], schedules[number])
-        run.spend = lambda number: Budget(schedules[number].effective, number, enough=8.0)
-    for _ in range(setting.rounds):
-        run.round()
-        yield run.core()
-    meter.answers, meter.bytes_up, meter.bytes_down = run.cost.answers, run.cost.bytes_up, run.cost.bytes_down
-    meter.device_s = run.cost.device_s
-    started = time.perf_counter()
-    run.log.state()
-    meter.replay_s = time.perf_counter() - started
-
-
-@dataclass(frozen=True, slots=True)
-class _Still:
-    """Losses without the renewal of candidates, as for the other methods."""
-
-    losses: PairLosses
-
-    def __call__(self, core: np.ndarray, changes: np.ndarray, round_: int) -> np.ndarray:
-        return self.losses(core, changes, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """Losses of half of the pairs, drawn by a schedule that learns from them."""
-
-    losses: PairLosses
-    schedule: ExampleSchedule
-
-    def __call__(self, core: np.ndarray, changes: np.ndarray, round_: int) -> np.ndarray:
-        drawn = self.schedule.draw(max(1, self.losses.count // 2))
-        each = self.losses.by_example(core, changes, drawn)
-        self.schedule.observe(drawn, each)
-        return each.mean(axis=0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Full:
-    """Stands for a subspace whose U is the identity."""
-
-    matrices: tuple[tuple[np.ndarray, np.ndarray], ...]
+    Three generations of 20 with weighted recombination and one step size (`rate`, decaying), in place of the
+    full covariance, which would be 1,024² numbers here.
+    """
+    rng = setting.draws()
+    core = np.zeros(lab.d, dtype=np.float32)
+    weights = np.log(10.5) - np.log(np.arange(1, 11))
+    weights = (weights / weights.sum()).astype(np.float32)
+    for round_ in range(setting.rounds):
+        sigma = setting.rate * (1.0 - 0.9 * round_ / setting.rounds)
+        locals_ = []
+        for number in _asked(lab, setting, rng):
+            with meter.device(up=FLOAT * (lab.d + 2), down=FLOAT * (lab.d + 1)):
+                own = core.copy()
+                for _ in range(3):
+                    moves = (sigma * rng.normal(size=(20, lab.d))).astype(np.float32)
+                    losses = lab.devices[number](own, moves, 0)
+                    own += weights @ moves[np.argsort(losses)[:10]]
+            locals_.append(own)
+        core = np.mean(locals_, axis=0)
+        yield core
 
 
 def _asked(lab: Lab, setting: Setting, rng: np.random.Generator) -> list[int]:
@@ -327,26 +258,3 @@ def _lora_steps(
         a -= np.float32(rate) * da
         b -= np.float32(rate) * db
     return a, b
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A row of the table: name, method, learning rates to choose from."""
-
-    name: str
-    run: Method
-    rates: tuple[float, ...]
-
-
-METHODS = (
-    Entry("centralised backprop", centralised, (0.01, 0.03)),
-    Entry("FedAvg-LoRA", fed_avg_lora, (0.03, 0.1, 0.3)),
-    Entry("FedAvg on the core", fed_avg, (0.1, 0.3, 1.0)),
-    Entry("FedZO", fed_zo, (0.03, 0.1, 0.3)),
-    Entry("FedKSeed", fed_kseed, (0.0003, 0.001, 0.003)),
-    Entry("DeComFL", decomfl, (0.03, 0.1, 0.3)),
-    Entry("FwdLLM-style", fwdllm, (0.01, 0.03)),
-    Entry("ours", ours, (0.01, 0.02, 0.04)),
-    Entry("ours, discriminative", ours_discriminative, (0.01, 0.02, 0.04)),
-    Entry("ours, data-aware", ours_data_aware, (0.01, 0.02, 0.04)),
-)

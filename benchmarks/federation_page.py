@@ -16,8 +16,8 @@ embedded model; the machine was shared, so compare seconds with each other only.
 
 All methods but FedAvg-LoRA train the same 32 × 32 numbers in the last down projection, between public
 directions taken from other users' pairs. Gain: fall of the loss (nats per token, whole vocabulary) on users
-that no device belongs to. Learning rates: the best of two or three, chosen on the devices' own loss after a
-third of the rounds. Bytes are per asked device and round; ours are whole messages with envelope and
+that no device belongs to. Learning rate (the best of two or three) and the moment to stop are chosen for every
+method on the public users. Bytes are per asked device and round; ours are whole messages with envelope and
 signature, the others bare payload."""
 
 
@@ -48,18 +48,20 @@ def _corpus(name: str, found: dict[str, Any]) -> list[str]:
 
 def _methods(rows: Sequence[dict[str, Any]]) -> str:
     gains = {row["method"]: row["gain"] for row in rows}
-    reference, kseed = gains.get("FedAvg on the core"), gains.get("FedKSeed")
+    reference = gains.get("FedAvg on the core")
+    kseed = max((g for row in rows if row["method"] == "FedKSeed" for _, g in row["curve"]), default=None)
     lines = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -row["gain"]):
         share = f"{row['gain'] / reference:.2f}" if reference else "–"
-        reached = next((n for n, gain in row["curve"] if kseed and gain >= 0.98 * kseed), None)
+        best = max(row["curve"], key=lambda point: point[1])[0]
+        reached = next((n for n, gain in row["curve"] if kseed and gain >= kseed), None)
         replay = "–" if row["replay_s"] is None else f"{1000 * row['replay_s'] / row['rounds']:.2f} s"
         lines.append(
             (
                 row["method"],
                 f"{row['gain']:.3f}",
                 share,
-                row["rounds"],
+                best,
                 reached or "–",
                 f"{row['up']:,.0f}",
                 f"{row['down']:,.0f}",
