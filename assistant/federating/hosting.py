@@ -175,7 +175,7 @@ def _scales(engine: Engine) -> tuple[float, float]:
     examples = []
     for prompt in general_prompts()[:_PROMPTS]:
         pair = engine.pair([Message("user", prompt)], _ANSWER)
-        examples.append(Example(pair.prompt, pair.answer, "general"))
+        examples.append(Example(pair.prompt, pair.answer, "fact"))
     features: AnswerFeatures | None = None
     for item in METHODS["zeroth-order"].read(engine, examples):
         if not isinstance(item, float):
