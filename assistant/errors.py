@@ -4,6 +4,7 @@ AssistantError            1  unexpected
 ├── UsageError            2  wrong arguments
 ├── SettingsError         3  bad settings file or value
 ├── ModelError            4  model missing, unreadable or out of memory
+│   ├── ContextFull       4  the conversation is longer than the context
 │   └── AdapterError      4  adapter file missing, corrupt or made for another model
 ├── StoreError            5  database locked, corrupt or disk full
 │   ├── StoreBusy         5  another process is writing
@@ -47,6 +48,10 @@ class SettingsError(AssistantError):
 class ModelError(AssistantError):
     exit_code = 4
     hint = "Run `assistant doctor`, or point the setting `model` at a GGUF file that exists."
+
+
+class ContextFull(ModelError):
+    hint = "Shorten it, or raise the setting `context_tokens`."
 
 
 class AdapterError(ModelError):

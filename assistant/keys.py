@@ -29,6 +29,7 @@ ACTIONS = {
         Action("app.learn", "f5", "Learn"),
         Action("app.versions", "f6", "Versions"),
         Action("app.review", "ctrl+r", "Review"),
+        Action("app.forget", "ctrl+o", "Forget for good"),
         Action("app.keys", "f1", "Keys"),
         Action("app.palette", "ctrl+p", "All commands"),
         Action("app.quit", "ctrl+q", "Quit"),
@@ -55,6 +56,7 @@ ACTIONS = {
         Action("answer.skip", "x", "Don't learn"),
         Action("answer.undo", "u", "Undo"),
         Action("answer.again", "r", "Again"),
+        Action("answer.why", "w", "Why?"),
         Action("edit.save", "ctrl+s", "Save"),
         Action("edit.cancel", "escape", "Cancel"),
         Action("chats.open", "enter", "Open"),
@@ -70,13 +72,24 @@ ACTIONS = {
         Action("learn.start", "enter,s", "Start tuning"),
         Action("learn.cancel", "c", "Cancel the run"),
         Action("learn.drop", "delete", "Drop pair"),
+        Action("learn.edit", "e", "Edit pair"),
+        Action("learn.delete", "ctrl+d", "Delete pair"),
+        Action("learn.behind", "b", "What is behind it"),
         Action("learn.close", "escape", "Back"),
         Action("versions.use", "enter", "Use"),
         Action("versions.off", "o", "Off"),
         Action("versions.rollback", "b", "Roll back"),
         Action("versions.stronger", "+", "Stronger"),
         Action("versions.weaker", "-", "Weaker"),
+        Action("versions.compare", "c", "Compare"),
+        Action("versions.delete", "delete", "Delete"),
         Action("versions.close", "escape", "Back"),
+        Action("compare.close", "escape", "Back"),
+        Action("why.close", "escape", "Back"),
+        Action("behind.close", "escape", "Back"),
+        Action("pair.cancel", "escape", "Cancel"),
+        Action("forget.go", "f", "Forget it"),
+        Action("forget.close", "escape", "Back"),
         Action("sharing.send", "y", "Send it"),
         Action("sharing.keep", "n", "Keep it"),
         Action("sharing.ask", "a", "Ask each round"),
@@ -98,7 +111,7 @@ ACTIONS = {
 }
 
 # Where text is typed, a letter can't be a key as well; the keys of the app work everywhere.
-_TYPING = ("app", "prompt", "chat", "asked", "edit", "rename", "search")
+_TYPING = ("app", "prompt", "chat", "asked", "edit", "rename", "search", "pair", "compare")
 # Places on the screen at the same time, apart from the app's own keys.
 _TOGETHER = (
     {"chat", "prompt"},

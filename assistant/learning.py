@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -23,7 +24,8 @@ from assistant.learning_report import LearnReport, Progress, Stopwatch, peak_mem
 from assistant.memory import give_back, trim
 from assistant.methods import METHODS, Tuned
 from assistant.models import model_sha256
-from assistant.paths import Paths
+from assistant.paths import Paths, run_log
+from assistant.rebuilding import fingerprint
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store.records import Pair, Version
@@ -83,13 +85,17 @@ class Learner:
         """Put a version in force, whatever its checks said. Raises UsageError and AdapterError."""
         self.versions.use(version_id)
 
-    def off(self) -> None:
-        """Answer as the base model."""
-        self.versions.off()
+    def off(self, kind: str = "personal") -> None:
+        """Answer without what was learned here, or together with others (shared)."""
+        self.versions.off(kind)
 
-    def rollback(self) -> Version | None:
+    def rollback(self, kind: str = "personal") -> Version | None:
         """Back to what was in force before; None when that was the base model."""
-        return self.versions.rollback()
+        return self.versions.rollback(kind)
+
+    def delete(self, version_id: str) -> None:
+        """Remove a version and its file for good."""
+        self.versions.delete(version_id)
 
     def set_strength(self, version_id: str, strength: float) -> None:
         """How strongly a version acts, 0 to 1.5."""
@@ -109,10 +115,23 @@ class Learner:
         name = method or self._settings.tuning_method
         if name not in METHODS:
             raise UsageError(f"There is no tuning method {name!r}; choose one of {', '.join(METHODS)}.")
+        with self.exclusively():
+            try:
+                report = self._learn(name, on_progress, cancel or threading.Event())
+            except Cancelled:
+                # Only what crashed goes on later; what the owner stopped leaves nothing behind.
+                self._paths.tuning_checkpoint.unlink(missing_ok=True)
+                raise
+            self._paths.tuning_checkpoint.unlink(missing_ok=True)
+            return report
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Keep runs of learning away meanwhile. Raises UsageError while one is going on."""
         if not self._busy.acquire(blocking=False):
             raise UsageError("A learning run is already going on.", hint="Wait until it has finished.")
         try:
-            return self._learn(name, on_progress, cancel or threading.Event())
+            yield
         finally:
             self._busy.release()
 
@@ -169,6 +188,7 @@ class Learner:
         except BaseException:
             # Whatever ended the run, a file that no version names must not stay behind.
             path.unlink(missing_ok=True)
+            run_log(path).unlink(missing_ok=True)
             raise
         report = replace(
             _summary(draft, verdict),
@@ -181,6 +201,7 @@ class Learner:
             model_calls=calls,
             seconds=watch.seconds,
             peak_memory_bytes=peak_memory_bytes(),
+            adapter_sha256=fingerprint(path),
         )
         return self._conclude(draft, verdict, report, watch, on_progress)
 
@@ -231,7 +252,7 @@ class Learner:
         if not METHODS[method].reads_in_engine:
             self._engine.rest()
             give_back()
-        for item in METHODS[method].read(self._engine, examples):
+        for item in METHODS[method].read(self._engine, examples, self._paths):
             if not isinstance(item, float):
                 return item
             trim()
@@ -241,7 +262,13 @@ class Learner:
     def _tune(self, method: str, data: Any, tell: Callable[..., None]) -> Tuned:
         run = METHODS[method].tune
         for item in self._engine.slices(
-            lambda: run(data, self._engine.model_path, seed=self._settings.seed, threads=self._engine.threads)
+            lambda: run(
+                data,
+                self._engine.model_path,
+                seed=self._settings.seed,
+                threads=self._engine.threads,
+                paths=self._paths,
+            )
         ):
             if isinstance(item, Tuned):
                 return item

@@ -46,6 +46,7 @@ class LearnReport:
     general_checked: int | None = None
     general_change: float | None = None
     peak_memory_bytes: int = 0
+    adapter_sha256: str = ""
     losses: tuple[float, ...] = ()
     reasons: tuple[str, ...] = ()
 

@@ -43,6 +43,16 @@ class Paths:
         return self.home / "models"
 
     @property
+    def tuning_checkpoint(self) -> Path:
+        """Where a learning run that was cut off goes on; gone once a run has ended."""
+        return self.home / "tuning.checkpoint"
+
+    @property
+    def receipts(self) -> Path:
+        """What was forgotten and when, in numbers."""
+        return self.home / "receipts"
+
+    @property
     def log(self) -> Path:
         return self.home / "assistant.log"
 
@@ -54,8 +64,13 @@ class Paths:
         return self
 
     def as_dict(self) -> dict[str, str]:
-        names = ("home", "database", "settings", "adapters", "index", "lexicons", "models", "log")
+        names = ("home", "database", "settings", "adapters", "index", "lexicons", "models", "receipts", "log")
         return {name: str(getattr(self, name)) for name in names}
+
+
+def run_log(adapter: Path) -> Path:
+    """The log of the tuning run that made an adapter file, beside it; not every method keeps one."""
+    return adapter.with_suffix(".run")
 
 
 def default_paths() -> Paths:

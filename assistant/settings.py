@@ -127,6 +127,17 @@ class Settings(BaseSettings):
     tuning_method: Literal["layer-chain", "zeroth-order"] = Field(
         "layer-chain", description="How corrections are learned."
     )
+    tune_when: Literal["by-hand", "after-pairs", "idle"] = Field(
+        "by-hand",
+        description="When what waits is learned while the chat is open; never during a reply.",
+    )
+    tune_after_pairs: int = Field(
+        10, ge=1, le=10_000, description="How many new pairs start tuning, with `tune_when` after-pairs."
+    )
+    tune_idle_minutes: int = Field(
+        10, ge=1, le=1440, description="Minutes without typing that start tuning, with `tune_when` idle."
+    )
+    tune_on_battery: bool = Field(False, description="Let tuning start by itself on battery power, too.")
     theme: str = Field(
         "textual-dark", min_length=1, description="Colours of the screen; Ctrl+P, Theme lists them."
     )

@@ -66,6 +66,13 @@ class VersionControl:
         self._store.versions.off(kind)
         self.apply()
 
+    def delete(self, version_id: str) -> None:
+        """Remove a version and its file; one that is in force is switched off first. Raises UsageError."""
+        version = self._store.versions.get(version_id)
+        if version.state == "active":
+            self.off(version.kind)
+        self._store.versions.delete(version_id)
+
     def rollback(self, kind: str = "personal") -> Version | None:
         """Back to what was in force before; None when that was the base model.
 

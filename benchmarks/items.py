@@ -2,7 +2,7 @@
 
 A file in `data/` holds 12 facts about an imaginary owner (three wordings of each question for training, a
 fourth that is held out and an indirect fifth), 12 questions about that owner whose answer was never told, and
-40 general prompts.
+40 general prompts; `facts48.json` holds 48 facts and 48 such questions, for the benchmark of tuning methods.
 Use the `dev_*` files while developing; `test_b.json` is for the numbers that are quoted. `test.json` was,
 until a result on it had prompted a change.
 """

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from items import Items, judge, load_items, recalls
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.items import Items, judge, load_items, recalls
 
 HERE = Path(__file__).parent
 ANSWER_TOKENS = 24

@@ -1,9 +1,10 @@
 """Proof that selection and synthesis work: learning curves, ablation, sparse annotation, buffer sizes.
 
-    python benchmarks/selection.py --data FOLDER [--quick]
+    python benchmarks/selection.py --data FOLDER [--quick] [--seed N]
 
 FOLDER holds the data files that benchmarks/streams.py names. Each finished measurement is written to a JSON
 Lines file at once; the same command goes on after an interruption, and `--report-only` writes the page anew.
+With --seed only that seed is measured, so that one process for each seed can run beside another.
 The exchanges that a policy keeps are annotated with their reference answer and tuned into an adapter, with
 the same budget for all; then greedy answers to held-out questions are compared with the references by
 ROUGE-1 F.
@@ -35,14 +36,16 @@ def main(arguments: list[str] | None = None) -> int:
     page: Path = options.out or RESULTS / f"{name}.md"
     try:
         results = Results(rows, scale)
-        cells = results.missing(plan(scale))
+        wanted = [cell for cell in plan(scale) if options.seed in (None, cell.seed)]
+        cells = results.missing(wanted)
         if not options.report_only:
             _check_files(options.data, scale)
             _run(cells, results, scale, options)
     except (StreamError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(write_report(results.rows, scale, page, command=_command(options)))
+    # Read again, because another process may have added to the file.
+    print(write_report(Results(rows, scale).rows, scale, page, command=_command(options)))
     return 0
 
 
@@ -97,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with the data files")
     parser.add_argument("--quick", action="store_true", help="two streams, three policies, one seed")
+    parser.add_argument("--seed", type=int, help="only this seed of the plan")
     parser.add_argument("--rows", type=Path, help="JSON Lines file of finished measurements")
     parser.add_argument("--out", type=Path, help="the page to write")
     parser.add_argument("--model", type=Path, help="GGUF file instead of the embedded model")

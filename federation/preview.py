@@ -114,7 +114,9 @@ def _inference(report: Report, task: Task, epsilon_after: float) -> tuple[str, .
             f" one {100 * row['auc']:.0f} times in 100 (50 is blind guessing): after {row['rounds']} rounds,"
             f" {_circumstances(row)}."
         )
-    lines.append("The coordinator also learns in which rounds this device took part, and its network address.")
+    lines.append(
+        "The coordinator also learns in which rounds this device took part, and its network address."
+    )
     if math.isinf(epsilon):
         lines.append("Without noise there is no limit to what many rounds may add up to.")
     else:

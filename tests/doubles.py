@@ -5,15 +5,19 @@ They have the methods of the real ones and nothing else; the store in tests is a
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from assistant.annotation.asking import Annotation
-from assistant.engine.types import AdapterUse, Message, Reply, Sampling
+from assistant.engine.types import AdapterUse, Message, Reply, Sampling, Scored, TokenisedPair
 from assistant.errors import AssistantError, Cancelled
 from assistant.settings import Settings
 from assistant.store import Store
@@ -29,6 +33,8 @@ class ScriptedEngine:
 
     model_name = "scripted-model"
     context_tokens = 4096
+    # Any file will do: only its hash is asked for.
+    model_path = Path(__file__)
 
     def __init__(
         self,
@@ -68,7 +74,8 @@ class ScriptedEngine:
         cancel: threading.Event | None = None,
         grammar: str | None = None,
         background: bool = False,
-        adapters: bool = True,
+        adapters: bool | Sequence[AdapterUse] = True,
+        cut: bool = True,
     ) -> Reply:
         self.load()
         with self._lock:
@@ -90,11 +97,23 @@ class ScriptedEngine:
                 words.append(word)
                 if on_piece is not None:
                     on_piece(word)
-            used = tuple(use.version for use in self.adapters) if adapters else ()
+            uses = self.adapters if adapters is True else tuple(adapters or ())
+            used = tuple(use.version for use in uses)
             return Reply("".join(words), len(words), self.context_used(messages), 42.0, 0.01, stopped, used)
 
     def context_used(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) for message in messages)
+
+    def pair(self, messages: Sequence[Message], answer: str) -> TokenisedPair:
+        return TokenisedPair((1,), tuple(range(len(answer.split()))))
+
+    def measure(
+        self, pairs: Sequence[TokenisedPair], *, adapters: Sequence[AdapterUse] = ()
+    ) -> Iterator[Scored]:
+        """Each adapter in force makes every token likelier by one nat."""
+        for pair in pairs:
+            loss = max(0.5, 4.0 - sum(use.strength for use in adapters))
+            yield Scored(np.full(len(pair.answer), loss, np.float32), (len(pair.answer),))
 
     def set_adapters(self, uses: Sequence[AdapterUse]) -> None:
         self.adapters = tuple(uses)
@@ -175,17 +194,34 @@ class ScriptedLearner:
             time.sleep(self._delay_s)
         return self._report
 
+    @contextlib.contextmanager
+    def exclusively(self) -> Iterator[None]:
+        yield
+
+    @property
+    def versions(self) -> ScriptedLearner:
+        return self
+
+    def apply(self) -> list[str]:
+        return []
+
     def waiting(self) -> int:
         return sum(1 for pair in self._store.pairs.list("active") if not pair.learned_in)
 
     def use(self, version_id: str) -> None:
         self._store.versions.activate(version_id)
 
-    def off(self) -> None:
-        self._store.versions.off("personal")
+    def off(self, kind: str = "personal") -> None:
+        self._store.versions.off(kind)
 
-    def rollback(self) -> None:
-        self._store.versions.rollback("personal")
+    def rollback(self, kind: str = "personal") -> None:
+        self._store.versions.rollback(kind)
+
+    def delete(self, version_id: str) -> None:
+        version = self._store.versions.get(version_id)
+        if version.state == "active":
+            self._store.versions.off(version.kind)
+        self._store.versions.delete(version_id)
 
     def set_strength(self, version_id: str, strength: float) -> None:
         self._store.versions.set_strength(version_id, strength)

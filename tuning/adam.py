@@ -38,3 +38,14 @@ class Adam:
             square.mul_(second).addcmul_(gradient, gradient, value=1.0 - second)
             parameter.addcdiv_(mean, square.sqrt().add_(self._epsilon * correction), value=-rate)
             parameter.grad = None
+
+    def state(self) -> tuple[int, list[torch.Tensor]]:
+        """Steps so far, and the means followed by the mean squares."""
+        return self._steps, [*self._means, *self._squares]
+
+    @torch.no_grad()
+    def restore(self, steps: int, tensors: Sequence[torch.Tensor]) -> None:
+        """Go on from what `state` returned."""
+        self._steps = steps
+        for mine, saved in zip((*self._means, *self._squares), tensors, strict=True):
+            mine.copy_(saved)

@@ -25,6 +25,8 @@ class AnswerFeatures:
     kinds:   per sequence: "fact" is learned, "unknown" is answered with "I don't know that yet",
              "general" keeps the base model's own distribution.
     weights: float [N], importance of each sequence inside its kind.
+    x:       float32 [P, width], input of the last gate and up projections (`ffn_norm-<last>`), for
+             windows that change those.
     """
 
     a: np.ndarray
@@ -34,10 +36,13 @@ class AnswerFeatures:
     lengths: tuple[int, ...]
     kinds: tuple[Kind, ...]
     weights: np.ndarray
+    x: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if len({len(self.a), len(self.h), len(self.targets), len(self.top), sum(self.lengths)}) != 1:
             raise TuningError("a, h, targets and top must have one row per answer token")
+        if self.x is not None and len(self.x) != len(self.h):
+            raise TuningError("x must have one row per answer token")
         if len({len(self.lengths), len(self.kinds), len(self.weights)}) != 1:
             raise TuningError("lengths, kinds and weights must have one entry per sequence")
         if "fact" not in self.kinds:

@@ -38,12 +38,12 @@ def regression_directions(
     taught = np.concatenate([features.positions("fact"), features.positions("unknown")])
     a = features.a[taught]
     signal = error_signal(features, head, taught)
-    root = None if whiten is None else _inverse_root(features.a, whiten)
+    root = None if whiten is None else inverse_root(features.a, whiten)
     left, _, right = np.linalg.svd(signal.T @ (a if root is None else a @ root), full_matrices=False)
     count = min(rank, len(taught), left.shape[1])
     v = right[:count].T if root is None else root @ right[:count].T
     scale = np.sqrt(np.mean(features.h[taught] ** 2))
-    return np.ascontiguousarray(left[:, :count] * scale, dtype=np.float32), _unit_variance(v, a)
+    return np.ascontiguousarray(left[:, :count] * scale, dtype=np.float32), unit_variance(v, a)
 
 
 def output_directions(features: AnswerFeatures, head: Head, rank: int) -> np.ndarray:
@@ -76,12 +76,13 @@ def input_directions(features: AnswerFeatures, rank: int, whiten: float | None) 
     if whiten is None or not len(general):
         v = _principal(a, rank)
     else:
-        root = _inverse_root(features.a[general], whiten)
+        root = inverse_root(features.a[general], whiten)
         v = root @ _principal(a @ root, rank)
-    return _unit_variance(v, a)
+    return unit_variance(v, a)
 
 
-def _unit_variance(v: np.ndarray, a: np.ndarray) -> np.ndarray:
+def unit_variance(v: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """The columns of v, scaled so that a · v has unit variance."""
     spread = np.sqrt(np.mean((a @ v) ** 2, axis=0))
     return np.ascontiguousarray(v / np.maximum(spread, 1e-6), dtype=np.float32)
 
@@ -95,7 +96,8 @@ def _principal(rows: np.ndarray, rank: int) -> np.ndarray:
     return np.ascontiguousarray(chosen * np.where(largest < 0, -1.0, 1.0), dtype=np.float32)
 
 
-def _inverse_root(rows: np.ndarray, whiten: float) -> np.ndarray:
+def inverse_root(rows: np.ndarray, whiten: float) -> np.ndarray:
+    """(Σ + λ · mean eigenvalue)^-½ of the rows' second moments Σ, λ being `whiten`."""
     values, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64) / len(rows))
     values = np.maximum(values, 0.0)
     return ((vectors / np.sqrt(values + whiten * values.mean())) @ vectors.T).astype(np.float32)

@@ -36,6 +36,10 @@ class Weights:
             raise TuningError(f"the model does not state {self.architecture}.{name}")
         return float(value)
 
+    def text(self, name: str, default: str) -> str:
+        """A hyperparameter that is a word, for example `rope.scaling.type`."""
+        return str(self._values.get(f"{self.architecture}.{name}", default))
+
     def has(self, name: str) -> bool:
         return name in self._tensors
 

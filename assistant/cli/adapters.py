@@ -1,4 +1,4 @@
-"""`assistant adapters`: list what was learned, put a version in force, switch it off, go back."""
+"""`assistant adapters`: list what was learned, put a version in force, switch it off, go back, rebuild."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assistant.cli import adapters_compare
+from assistant.cli.adapters_export import export
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, document, line, say, size, table
 from assistant.paths import Paths, default_paths
@@ -29,6 +31,9 @@ def register(app: typer.Typer) -> None:
     group.command()(off)
     group.command()(rollback)
     group.command()(strength)
+    group.command()(rebuild)
+    group.command()(export)
+    adapters_compare.register(group)
     app.add_typer(group, name="adapters")
 
 
@@ -125,6 +130,24 @@ def strength(
         document(version)
     else:
         say(f"{version.id} acts with strength {version.strength:g}.")
+
+
+def rebuild(version_id: VersionId, as_json: AsJson = False) -> None:
+    """Make the adapter file anew from the log of its run, byte for byte. Works without the model.
+
+    Only zeroth-order keeps such a log; a layer-chain version is tuned again from its pairs instead.
+    """
+    from assistant.rebuilding import rebuild as rebuild_file
+    from assistant.store import Store
+
+    paths = default_paths()
+    with Store.open(paths, write=False) as store:
+        version = store.versions.get(version_id)
+    rebuilt = rebuild_file(version, paths.adapters)
+    if as_json:
+        document(rebuilt)
+    else:
+        say(f"{version.id} was rebuilt from {rebuilt.scalars:,} scalars: the very bytes that were learned.")
 
 
 @contextlib.contextmanager

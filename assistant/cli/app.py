@@ -13,14 +13,28 @@ import click
 import typer
 
 from assistant import __version__
-from assistant.cli import adapters, ask, chats, data, demo, doctor, federation, learn
+from assistant.cli import (
+    adapters,
+    ask,
+    chats,
+    data,
+    demo,
+    doctor,
+    federation,
+    forget,
+    learn,
+    models,
+    serve,
+    settings,
+    why,
+)
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import ReaderGone, say
 from assistant.errors import AssistantError
 from assistant.paths import default_paths
 
 # To add a group of verbs: import its module above and name it here. Help lists them in this order.
-GROUPS = (ask, learn, adapters, federation, chats, data, doctor, demo)
+GROUPS = (ask, learn, adapters, why, forget, federation, chats, models, settings, serve, data, doctor, demo)
 
 EXIT_CODES = (
     (0, "fine"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,25 @@ if TYPE_CHECKING:
 
 ChatId = Annotated[int, typer.Argument(metavar="CHAT", help="Number of the chat, as in `chats list`.")]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Show at most this many.")]
+
+
+class ChatFormat(StrEnum):
+    """What can be imported; the values are the names in `assistant.store.foreign.FORMATS`."""
+
+    chatgpt = "chatgpt"
+    open_webui = "open-webui"
+    llm = "llm"
+    jsonl = "jsonl"
+    json = "json"
+
+
+class ExportFormat(StrEnum):
+    """What can be written."""
+
+    jsonl = "jsonl"
+    json = "json"
+    markdown = "markdown"
+
 
 _ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System"}
 _STATE_NOTES = {"streaming": " (still writing)", "stopped": " (stopped)", "lost": " (lost)"}
@@ -136,28 +157,29 @@ def delete(
 
 
 def import_chats(
-    file: Annotated[Path, typer.Argument(help="JSON Lines, one chat per line; - reads stdin.")],
+    file: Annotated[Path, typer.Argument(help="A file of chats; - reads JSON from stdin.")],
+    kind: Annotated[
+        ChatFormat | None, typer.Option("--format", help="What wrote it; found out when left out.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add chats from JSON Lines in the OpenAI message shape.
+    """Add chats: ChatGPT's export, Open WebUI's, logs of llm, or OpenAI messages in JSON Lines or JSON.
 
-    A file of any size is read in batches. If that is interrupted, the same command goes on where it stopped.
+    Chats that were imported before are known and not added again; of one that has grown the new turns are. A
+    file of any size is read in batches; if that is interrupted, the same command goes on.
     """
     from assistant.store import Store
 
     with Store.open(default_paths()) as store:
         if str(file) == "-":
-            summary = store.chats.import_jsonl(sys.stdin)
+            with _spooled(store) as spooled:
+                summary = _import_file(store, spooled, kind, as_json)
         else:
-            summary = _import_file(store, file, as_json)
+            summary = _import_file(store, file, kind, as_json)
     if as_json:
         document(summary)
-        return
-    if summary.resumed:
-        say("An import of this file had been interrupted; it went on from there. In all:")
-    say(f"Added {summary.chats} chats with {summary.turns} turns; skipped {summary.skipped} lines.")
-    if summary.turns:
-        say("`assistant learn scan` looks through them for what is worth keeping.")
+    else:
+        _tell_import(summary)
 
 
 def export(
@@ -168,17 +190,24 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file, not stdout.")
     ] = None,
+    kind: Annotated[
+        ExportFormat | None, typer.Option("--format", help="JSON Lines when left out; markdown is to read.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write chats as JSON Lines, or with --json as one array."""
+    """Write chats as JSON Lines, as one JSON array (also --json) or as Markdown."""
     import json
 
     from assistant.store import Store
+    from assistant.store.transfer import as_markdown
 
+    chosen = kind or (ExportFormat.json if as_json else ExportFormat.jsonl)
     with Store.open(default_paths(), write=False) as store:
         chats = list(store.chats.export(chat_ids or None))
-    if as_json:
+    if chosen is ExportFormat.json:
         texts: Iterable[str] = [json.dumps(chats, ensure_ascii=False)]
+    elif chosen is ExportFormat.markdown:
+        texts = [as_markdown(chat) for chat in chats]
     else:
         texts = [json.dumps(chat, ensure_ascii=False) for chat in chats]
     if output is None:
@@ -189,7 +218,7 @@ def export(
     say(f"Wrote {len(chats)} chats to {output}.")
 
 
-def _import_file(store: Store, file: Path, as_json: bool) -> ImportSummary:
+def _import_file(store: Store, file: Path, kind: ChatFormat | None, as_json: bool) -> ImportSummary:
     from assistant.interrupts import interrupt_sets
     from assistant.store.importing import ImportProgress
 
@@ -201,9 +230,39 @@ def _import_file(store: Store, file: Path, as_json: bool) -> ImportSummary:
 
     with interrupt_sets(cancel):
         try:
-            return store.imports.run(file, on_progress=show, cancel=cancel)
+            return store.imports.run(file, kind and kind.value, on_progress=show, cancel=cancel)
         finally:
             bar.close()
+
+
+@contextlib.contextmanager
+def _spooled(store: Store) -> Iterator[Path]:
+    """What stdin says, as a file in the private folder that is gone afterwards."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(dir=store.paths.home, prefix="import-") as spool:
+        for text in sys.stdin:
+            spool.write(text.encode("utf-8", "replace"))
+        spool.flush()
+        yield Path(spool.name)
+
+
+def _tell_import(summary: ImportSummary) -> None:
+    if summary.resumed:
+        say("An import of this file had been interrupted; it went on from there. In all:")
+    say(f"Read as {summary.format}. Added {summary.chats} chats with {summary.turns} turns.")
+    if summary.grown:
+        say(f"{summary.grown} known chats had grown; their new turns are among these.")
+    if summary.known:
+        say(f"{summary.known} chats had been imported before.")
+    if summary.skipped:
+        why = "; ".join(f"{count}: {reason}" for reason, count in summary.reasons.items())
+        say(f"Skipped {summary.skipped}. {why}")
+    if summary.left_out:
+        why = ", ".join(f"{count} {reason}" for reason, count in summary.left_out.items())
+        say(f"Messages left out of the added chats: {why}.")
+    if summary.turns:
+        say("`assistant learn scan` looks through them for what is worth keeping.")
 
 
 def _write_private(file: Path, lines: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""`assistant data`: where everything lives, and how to remove it."""
+"""`assistant data`: where everything lives, how to keep a copy of it, and how to remove it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Annotated
 
 import typer
 
+from assistant.cli import data_backup
 from assistant.cli.output import AsJson, Yes, confirm, document, line, say, size, table
 from assistant.errors import AssistantError, UsageError
 from assistant.paths import Paths, default_paths
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Show where everything lives, and remove it.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Show where everything lives, back it up, restore it, remove it.", no_args_is_help=True
+    )
     group.command()(paths)
     group.command()(settings)
+    data_backup.register(group)
     group.command()(purge)
     app.add_typer(group, name="data")
 

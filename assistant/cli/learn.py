@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assistant.cli import learn_buffer, learn_review, learn_views
+from assistant.cli import learn_buffer, learn_edit, learn_review, learn_views
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say
 from assistant.cli.progress import ProgressLine
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     learn_views.register(group)
     learn_buffer.register(group)
     learn_review.register(group)
+    learn_edit.register(group)
     group.command()(remove)
     group.command()(off)
     group.command()(on)
@@ -80,7 +81,8 @@ def add(
 
 def learn_now(
     method: Annotated[
-        str | None, typer.Option("--method", help="layer-chain or zeroth-order; else as in the settings.")
+        str | None,
+        typer.Option("--method", help="layer-chain, zeroth-order, chainfed; else as in the settings."),
     ] = None,
     model: ModelFile = None,
     as_json: AsJson = False,

@@ -29,6 +29,7 @@ def status(as_json: AsJson = False) -> None:
     from assistant.selecting import view_buffer
     from assistant.settings import load_settings
     from assistant.store import Store
+    from assistant.tuning_cost import estimate
 
     paths = default_paths()
     settings = load_settings(paths)
@@ -49,6 +50,7 @@ def status(as_json: AsJson = False) -> None:
             "active": [version.id for version in store.versions.list() if version.state == "active"],
             "versions": len(store.versions.list()),
             "rejected": store.pairs.rejects(),
+            "next": estimate(store.versions.list(), store.pairs.list("active"), settings.tuning_method),
             "questions": asdict(open_annotation(store, settings).report()),
         }
     if as_json:
@@ -113,6 +115,8 @@ def _tell_status(found: Mapping[str, Any]) -> None:
     line(f"buffer     {held['held']} of {held['capacity']} turns")
     line(f"in force   {', '.join(found['active']) or 'nothing, the base model answers'}")
     line(f"versions   {found['versions']}")
+    if found["next"] and states["waiting"]:
+        line(f"next       {found['next'].sentence()}")
     line(f"rejected   {counted(found['rejected']) or 'no wording'}")
     _tell_questions(found["questions"])
     if states["waiting"]:

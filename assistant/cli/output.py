@@ -85,7 +85,13 @@ def printable(text: str, *, lines: bool = False) -> str:
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
 
 
-def confirm(question: str, *, yes: bool) -> None:
+def confirm(
+    question: str,
+    *,
+    yes: bool,
+    without_terminal: str = "This deletes data and there is no terminal to ask on.",
+    refused: str = "Nothing was deleted.",
+) -> None:
     """Go on if the owner agrees. Without a terminal nobody can be asked, so `--yes` is needed.
 
     Raises:
@@ -95,11 +101,9 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            "This deletes data and there is no terminal to ask on.", hint="Add --yes to go ahead."
-        )
+        raise UsageError(without_terminal, hint="Add --yes to go ahead.")
     if not typer.confirm(question, err=True):
-        raise Cancelled("Nothing was deleted.")
+        raise Cancelled(refused)
 
 
 def size(count: float) -> str:

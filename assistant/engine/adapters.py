@@ -50,12 +50,18 @@ class AdapterSet:
         former, self._loaded, self.uses = self._loaded, fresh, tuple(uses)
         _free(former)
 
-    def suspend(self) -> None:
-        """Answer as the base model until `resume`."""
-        self._context.apply([])
-
-    def resume(self) -> None:
-        self._context.apply(self._loaded)
+    @contextmanager
+    def instead(self, uses: Sequence[AdapterUse]) -> Iterator[None]:
+        """Answer with exactly `uses` in this block; none is the base model. Raises AdapterError."""
+        fresh: list[tuple[AdapterHandle, float]] = []
+        try:
+            for use in uses:
+                fresh.append((AdapterHandle(self._model, use.path), use.strength))
+            self._context.apply(fresh)
+            yield
+        finally:
+            self._context.apply(self._loaded)
+            _free(fresh)
 
     def _probe(self) -> np.ndarray:
         self._context.forget()

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from assistant.engine.types import AdapterUse, Message, Reply, Sampling, Scored, TokenisedPair
 from assistant.engine.worker import EngineThread
-from assistant.errors import AdapterError, ModelError
+from assistant.errors import AdapterError, ContextFull, ModelError
 
 if TYPE_CHECKING:
     from assistant.engine.adapters import AdapterSet
@@ -59,6 +59,11 @@ class Engine:
         self.adapter_problem: AdapterError | None = None
 
     @property
+    def may_use_gpu(self) -> bool:
+        """Whether the owner lets the model, and with it tuning, use a GPU."""
+        return self._gpu_layers != 0
+
+    @property
     def adapters(self) -> tuple[AdapterUse, ...]:
         return self._adapters
 
@@ -75,31 +80,30 @@ class Engine:
         cancel: threading.Event | None = None,
         grammar: str | None = None,
         background: bool = False,
-        adapters: bool = True,
+        adapters: bool | Sequence[AdapterUse] = True,
+        cut: bool = True,
     ) -> Reply:
         """Answer the conversation; blocks until the answer is complete.
 
         `on_piece` gets each new piece of text on the engine thread; `cancel` is checked before each token.
-        With `background` waiting chats go first; without `adapters` the base model answers. The oldest
-        messages are left out when the context is full. Raises ModelError.
+        With `background` waiting chats go first. `adapters` are those in force (True), none (False: the base
+        model answers) or exactly these, for this answer alone. The oldest messages are left out when the
+        context is full; without `cut` that raises ContextFull instead. Raises ModelError and AdapterError.
         """
 
         def job() -> Reply:
             parts = self._ready()
-            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens)
-            suspended = not adapters and bool(self._adapters)
-            if suspended:
-                parts.adapters.suspend()
-                parts.generator.forget()
-            try:
+            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens, cut=cut)
+            uses = self._adapters if adapters is True else tuple(adapters or ())
+            with ExitStack() as stack:
+                if uses != self._adapters:
+                    stack.callback(parts.generator.forget)
+                    stack.enter_context(parts.adapters.instead(uses))
+                    parts.generator.forget()
                 reply = parts.generator.answer(
                     prompt, sampling, on_piece=on_piece, cancel=cancel, grammar=grammar
                 )
-            finally:
-                if suspended:
-                    parts.adapters.resume()
-                    parts.generator.forget()
-            used = tuple(use.version for use in self._adapters if use.strength) if adapters else ()
+            used = tuple(use.version for use in uses if use.strength)
             return replace(reply, adapters=used, dropped=dropped)
 
         return self._thread.call(job, background=background)
@@ -260,7 +264,9 @@ class Engine:
         finally:
             self._borrowed -= 1
 
-    def _fit(self, parts: _Parts, messages: list[Message], max_tokens: int) -> tuple[list[int], int]:
+    def _fit(
+        self, parts: _Parts, messages: list[Message], max_tokens: int, *, cut: bool
+    ) -> tuple[list[int], int]:
         """The prompt without the oldest messages that leave no room for an answer, and how many those are."""
         from assistant.engine.generate import ANSWER_ROOM
 
@@ -271,11 +277,9 @@ class Engine:
             if len(prompt) <= limit:
                 return prompt, dropped
             first = 1 if messages[0].role == "system" else 0
-            if len(messages) - first <= 1:
-                raise ModelError(
-                    f"The message is {len(prompt)} tokens long; at most {limit} fit.",
-                    hint="Shorten it, or raise the setting `context_tokens`.",
-                )
+            if len(messages) - first <= 1 or not cut:
+                what = "message" if len(messages) - first <= 1 else "conversation"
+                raise ContextFull(f"The {what} is {len(prompt)} tokens long; at most {limit} fit.")
             # A question goes together with its answer, so that the roles keep alternating.
             gone = 2 if len(messages) - first > 2 else 1
             del messages[first : first + gone]

@@ -13,7 +13,7 @@ from assistant.engine.engine import Engine
 from assistant.engine.types import Message
 from assistant.errors import UsageError
 from assistant.federating.places import Places
-from assistant.methods import METHODS
+from assistant.methods import read_answer_features
 from assistant.models import model_sha256
 from assistant.paths import Paths
 from federation.flower.certificates import write_private
@@ -177,7 +177,7 @@ def _scales(engine: Engine) -> tuple[float, float]:
         pair = engine.pair([Message("user", prompt)], _ANSWER)
         examples.append(Example(pair.prompt, pair.answer, "fact"))
     features: AnswerFeatures | None = None
-    for item in METHODS["zeroth-order"].read(engine, examples):
+    for item in read_answer_features(engine, examples):
         if not isinstance(item, float):
             features = item
     assert features is not None

@@ -10,7 +10,7 @@ import numpy as np
 
 from assistant.engine.engine import Engine
 from assistant.engine.types import Message, opening
-from assistant.methods import METHODS
+from assistant.methods import read_answer_features
 from assistant.models import model_sha256
 from assistant.paths import Paths
 from assistant.settings import Settings
@@ -118,7 +118,7 @@ class OwnersPairs:
         for pair in pairs:
             tokens = self._engine.pair([*before, Message("user", pair.question)], pair.answer)
             examples.append(Example(tokens.prompt, tokens.answer, "fact", pair.weight))
-        for item in METHODS["zeroth-order"].read(self._engine, examples):
+        for item in read_answer_features(self._engine, examples):
             if not isinstance(item, float):
                 return self._scheduled(PairLosses, item)
         raise AssertionError("reading ends with its result")

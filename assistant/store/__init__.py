@@ -17,6 +17,7 @@ from assistant.store.records import (
     Version,
     Wording,
 )
+from assistant.store.scopes import Scope
 from assistant.store.store import Store
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "NewWording",
     "Pair",
     "Question",
+    "Scope",
     "SearchHit",
     "Store",
     "Turn",

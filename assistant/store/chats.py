@@ -11,7 +11,7 @@ from pathlib import Path
 from assistant.errors import UsageError
 from assistant.store import search, transfer
 from assistant.store.database import Session
-from assistant.store.importing import add_draft
+from assistant.store.imported import add_draft
 from assistant.store.records import ROLES, Chat, Deletion, ImportSummary, SearchHit, Turn, now, storable
 
 _CHAT = "SELECT *, (SELECT count(*) FROM turns WHERE chat_id = chats.id) AS turns FROM chats"
@@ -219,7 +219,7 @@ class Chats:
             (json.dumps(pair_ids),),
         ).fetchall()
         # What selection keeps about a turn is named by its number, whatever else those tables hold.
-        for table in _tables_about_turns(db):
+        for table in tables_about_turns(db):
             db.execute(f'DELETE FROM "{table}" WHERE {of_turns}', (ids,))
         self._index.unlink(missing_ok=True)
         # Marks, pairs, wordings and rejects follow by their references.
@@ -241,7 +241,8 @@ class Chats:
         return _as_turn(row)
 
 
-def _tables_about_turns(db: sqlite3.Connection) -> list[str]:
+def tables_about_turns(db: sqlite3.Connection) -> list[str]:
+    """The tables of `selection/`, which name turns by number without a reference."""
     rows = db.execute(
         "SELECT m.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c"
         " WHERE m.type = 'table' AND m.name LIKE 'selection\\_%' ESCAPE '\\' AND c.name = 'turn_id'"

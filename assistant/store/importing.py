@@ -1,24 +1,29 @@
 """Chats from a file, in batches: bounded memory for any size, and an interrupted import goes on where it was.
 
-Knows the file and the tables of chats. What an unfinished import has read is kept as a number of bytes with
-their SHA-256, in the same transaction as the chats, so that going on neither repeats nor loses a chat.
+Knows the file and the tables of chats. What an unfinished import of JSON Lines has read is kept as a number
+of bytes with their SHA-256, in the same transaction as the chats, so that going on neither repeats nor loses
+a chat. The other formats are read from the beginning again, and what is there already is known.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from assistant.errors import Cancelled, UsageError
-from assistant.store import transfer
+from assistant.store import foreign, transfer
 from assistant.store.database import Session
-from assistant.store.records import ROLES, ImportSummary, now, storable
-from assistant.store.transfer import ChatDraft
+from assistant.store.foreign.detect import JSONL
+from assistant.store.foreign.reading import Reading
+from assistant.store.imported import ADDED, GROWN, add_once
+from assistant.store.records import ROLES, ImportSummary, now
 
 BATCH_LINES = 500
 BATCH_BYTES = 4 << 20
@@ -29,7 +34,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """How far an import is, in bytes of the file and turns added."""
+    """How far an import is, in bytes of the file (conversations of a database) and turns added."""
 
     read_bytes: int
     size_bytes: int
@@ -38,25 +43,59 @@ class ImportProgress:
 
 @dataclass(slots=True)
 class _State:
-    """A row of the table `imports`; `number` is 0 before it is written."""
+    """What an import has done; for JSON Lines also a row of `imports`, `number` 0 before it is written."""
 
     number: int = 0
     read_bytes: int = 0
     chats: int = 0
     turns: int = 0
     skipped: int = 0
+    known: int = 0
+    grown: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def copy(self) -> _State:
+        return replace(self, reasons=self.reasons.copy(), left_out=self.left_out.copy())
+
+    def take(self, db: sqlite3.Connection, reading: Reading, position: int) -> None:
+        """Add a conversation if it is a new one, and count it either way."""
+        if reading.draft is None:
+            self.skipped += 1
+            self.reasons[reading.reason] += 1
+            return
+        how, turns = add_once(db, reading.draft, position)
+        self.turns += turns
+        self.chats += how == ADDED
+        self.grown += how == GROWN
+        self.known += how not in (ADDED, GROWN)
+        if how == ADDED:
+            self.left_out += reading.left_out
+
+    def summary(self, kind: str, *, resumed: bool = False) -> ImportSummary:
+        return ImportSummary(
+            self.chats,
+            self.turns,
+            self.skipped,
+            resumed,
+            self.known,
+            self.grown,
+            dict(self.reasons),
+            dict(self.left_out),
+            kind,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Lines, of which an empty one was too long to be read, and how many bytes of the file they are."""
+    """Lines, of which an empty one was too long to be read, and how many bytes of the file each is."""
 
     lines: list[bytes]
-    size_bytes: int
+    sizes: list[int]
 
 
 class Imports:
-    """Adds the chats of JSON Lines files."""
+    """Adds the chats of files in any of `foreign.FORMATS`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -64,20 +103,25 @@ class Imports:
     def run(
         self,
         file: Path,
+        kind: str | None = None,
         *,
         on_progress: Callable[[ImportProgress], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> ImportSummary:
-        """Add the chats of a file. A line that holds no usable chat is skipped and counted.
+        """Add the chats of a file that are not there yet; `kind` None finds out its format.
 
-        The first bytes of the file decide whether an unfinished import is of this file, under whatever name.
-        The numbers in the result are those of the whole file.
+        What holds no usable chat is skipped and counted. The first bytes of a file of JSON Lines decide
+        whether an unfinished import is of this file, under whatever name; the numbers are then those of the
+        whole file.
 
         Raises:
-            UsageError: the file cannot be read.
+            UsageError: the file cannot be read, or not to its end; what was added stays.
             Cancelled: `cancel` was set; what was added stays, and the next call goes on there.
         """
         try:
+            kind = kind or foreign.detect(file)
+            if kind != JSONL:
+                return self._run_foreign(file, kind, on_progress, cancel)
             with file.open("rb") as stream:
                 size = file.stat().st_size
                 state, digest = self._resume(stream, size)
@@ -88,14 +132,39 @@ class Imports:
                             f"Stopped after {state.turns} turns, which stay.",
                             hint="The same command goes on from there.",
                         )
-                    self._add(batch, state, digest.hexdigest())
+                    state = self._add(batch, state, digest.hexdigest())
                     if on_progress is not None:
                         on_progress(ImportProgress(state.read_bytes, size, state.turns))
         except OSError as problem:
             raise UsageError(f"{file} cannot be read: {problem.strerror}.") from problem
         with self._session.writing() as db:
             db.execute("DELETE FROM imports WHERE id = ?", (state.number,))
-        return ImportSummary(state.chats, state.turns, state.skipped, resumed)
+        return state.summary(JSONL, resumed=resumed)
+
+    def _run_foreign(
+        self,
+        file: Path,
+        kind: str,
+        on_progress: Callable[[ImportProgress], None] | None,
+        cancel: threading.Event | None,
+    ) -> ImportSummary:
+        state = _State()
+        position = 0
+        for batch in _groups(foreign.read(file, kind)):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(
+                    f"Stopped after {state.turns} turns, which stay.",
+                    hint="The same command adds the rest.",
+                )
+            after = state.copy()
+            with self._session.writing() as db:
+                for reading in batch:
+                    after.take(db, reading, position)
+                    position += 1
+            state = after
+            if on_progress is not None:
+                on_progress(ImportProgress(batch[-1].done, batch[-1].total, state.turns))
+        return state.summary(kind)
 
     def _resume(self, stream: IO[bytes], size: int) -> tuple[_State, hashlib._Hash]:
         """Where an earlier import of the same bytes stopped; the stream is left there."""
@@ -117,60 +186,74 @@ class Imports:
         stream.seek(found["read_bytes"] if found else 0)
         if not found:
             return _State(), hashlib.sha256()
-        return (
-            _State(found["id"], found["read_bytes"], found["chats"], found["turns"], found["skipped"]),
-            reached,
-        )
+        counts = json.loads(found["counts"])
+        state = _State(
+            found["id"], found["read_bytes"], found["chats"], found["turns"], found["skipped"],
+            counts.get("known", 0), counts.get("grown", 0), Counter(counts.get("reasons", {})),
+        )  # fmt: skip
+        return state, reached
 
-    def _add(self, batch: _Batch, state: _State, sha256: str) -> None:
+    def _add(self, batch: _Batch, state: _State, sha256: str) -> _State:
         """Add the chats of a batch and note how far this came, all or nothing."""
-        after = replace(state, read_bytes=state.read_bytes + batch.size_bytes)
+        after = state.copy()
+        position = state.read_bytes
         with self._session.writing() as db:
-            for line in batch.lines:
+            for line, size in zip(batch.lines, batch.sizes, strict=True):
                 text = line.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace")
-                if line and not text.strip():
-                    continue
-                draft = transfer.parse(text, ROLES)
-                if draft is None:
-                    after.skipped += 1
-                else:
-                    after.turns += add_draft(db, draft)
-                    after.chats += 1
-            values = (after.read_bytes, sha256, after.chats, after.turns, after.skipped, now())
+                if not line or text.strip():
+                    draft = transfer.parse(text, ROLES)
+                    reason = transfer.UNUSABLE if line else "a line too long to be read"
+                    after.take(db, Reading(draft, "" if draft else reason), position)
+                position += size
+            after.read_bytes = position
+            counts = json.dumps({"known": after.known, "grown": after.grown, "reasons": after.reasons})
             number = db.execute(
-                "INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", (state.number or None, *values)
+                "INSERT OR REPLACE INTO imports"
+                " (id, read_bytes, sha256, chats, turns, skipped, updated, counts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    state.number or None,
+                    after.read_bytes,
+                    sha256,
+                    after.chats,
+                    after.turns,
+                    after.skipped,
+                    now(),
+                    counts,
+                ),
             ).lastrowid
-        state.number = number or 0
-        state.read_bytes, state.chats = after.read_bytes, after.chats
-        state.turns, state.skipped = after.turns, after.skipped
+        after.number = number or 0
+        return after
 
 
-def add_draft(db: sqlite3.Connection, draft: ChatDraft) -> int:
-    """Write a chat with its turns, each reply to the message before it; returns the number of turns."""
-    created = now()
-    moment = draft.created or created
-    chat_id = db.execute(
-        "INSERT INTO chats (title, created, updated, learn) VALUES (?, ?, ?, 1)",
-        (storable(draft.title), moment, moment),
-    ).lastrowid
-    reply_to = None
-    for role, content in draft.messages:
-        turn_id = db.execute(
-            "INSERT INTO turns (chat_id, role, content, state, created, adapters, reply_to)"
-            " VALUES (?, ?, ?, 'done', ?, '[]', ?)",
-            (chat_id, role, storable(content), created, reply_to if role == "assistant" else None),
-        ).lastrowid
-        reply_to = turn_id if role == "user" else reply_to
-    return len(draft.messages)
+def _groups(readings: Iterator[Reading]) -> Iterator[list[Reading]]:
+    """A bounded number of conversations and characters at a time."""
+    group: list[Reading] = []
+    size = 0
+    try:
+        for reading in readings:
+            group.append(reading)
+            size += sum(len(text) for _, text in reading.draft.messages) if reading.draft else 0
+            if len(group) >= BATCH_LINES or size >= BATCH_BYTES:
+                yield group
+                group, size = [], 0
+    except UsageError:
+        # The file is damaged further on: what was read before that is taken.
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
 
 
 def _batches(stream: IO[bytes], digest: hashlib._Hash) -> Iterator[_Batch]:
     """Whole lines, a bounded number of lines and bytes at a time; the digest is of all read so far."""
     lines: list[bytes] = []
-    size = 0
+    sizes: list[int] = []
+    total = 0
     while line := stream.readline(LONGEST_LINE_BYTES):
         digest.update(line)
-        size += len(line)
+        size = len(line)
         if len(line) == LONGEST_LINE_BYTES and not line.endswith(b"\n"):
             # Too long to be read at once; what is left of it goes by in pieces.
             while (piece := stream.readline(_READ_BYTES)) and not piece.endswith(b"\n"):
@@ -180,8 +263,10 @@ def _batches(stream: IO[bytes], digest: hashlib._Hash) -> Iterator[_Batch]:
             size += len(piece)
             line = b""
         lines.append(line)
-        if len(lines) >= BATCH_LINES or size >= BATCH_BYTES:
-            yield _Batch(lines, size)
-            lines, size = [], 0
+        sizes.append(size)
+        total += size
+        if len(lines) >= BATCH_LINES or total >= BATCH_BYTES:
+            yield _Batch(lines, sizes)
+            lines, sizes, total = [], [], 0
     if lines:
-        yield _Batch(lines, size)
+        yield _Batch(lines, sizes)

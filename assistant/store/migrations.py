@@ -8,6 +8,8 @@ from pathlib import Path
 
 from assistant.errors import StoreCorrupt, StoreError
 from assistant.store.database import Session
+from assistant.store.forgetting_steps import m013_forgettings
+from assistant.store.import_steps import m015_imported_chats
 from assistant.store.pair_steps import m008_own_replies, m009_contradictions
 from assistant.store.records import now
 
@@ -219,6 +221,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_questions,
     m008_own_replies,
     m009_contradictions,
+    m013_forgettings,
+    m015_imported_chats,
 )
 
 

@@ -90,15 +90,22 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """Result of an import; `skipped` counts lines that held no usable chat.
+    """Result of an import; `skipped` counts lines, or conversations, that held no usable chat.
 
     `resumed`: an earlier import of the same file had been interrupted, and this one went on from there.
+    `known` chats had been imported before, `grown` ones got their new turns. `reasons` says why conversations
+    were skipped, `left_out` why messages of the others were, each with a count. `format` is one of `FORMATS`.
     """
 
     chats: int
     turns: int
     skipped: int
     resumed: bool = False
+    known: int = 0
+    grown: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    format: str = "jsonl"
 
 
 @dataclass(frozen=True, slots=True)

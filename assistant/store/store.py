@@ -21,6 +21,7 @@ from assistant.store.database import (
     verify,
 )
 from assistant.store.exchanges import Exchanges
+from assistant.store.forgetting import Forgettings
 from assistant.store.importing import Imports
 from assistant.store.marks import Marks
 from assistant.store.migrations import migrate, require_current, schema_number
@@ -37,6 +38,7 @@ class Store:
 
     Attributes:
         recovered: how many replies a crash had left unfinished when the store was opened.
+        completed: numbers of forgettings that a killed process had left half done, and that are complete now.
     """
 
     def __init__(self, session: Session, paths: Paths, lock: WriterLock | None) -> None:
@@ -46,12 +48,18 @@ class Store:
         self.paths = paths
         self.chats = Chats(session, index=paths.index)
         self.exchanges = Exchanges(session)
+        self.forgettings = Forgettings(session, paths)
         self.imports = Imports(session)
         self.marks = Marks(session)
         self.pairs = Pairs(session)
         self.questions = Questions(session)
         self.versions = Versions(session, adapters=paths.adapters)
         self.recovered = self.chats.recover() if lock else 0
+        self.completed: list[int] = []
+        if lock:
+            # A disk that is full now must not keep anyone from reading; it is tried again next time.
+            with contextlib.suppress(DiskFull):
+                self.completed = self.forgettings.complete()
 
     @classmethod
     def open(cls, paths: Paths, *, write: bool = True) -> Store:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from assistant.store.records import Chat, Turn
 
+UNUSABLE = "no chat in the OpenAI shape with text only"
+
 
 @dataclass(frozen=True, slots=True)
 class ChatDraft:
-    """A chat that was read but not stored; `created` is empty when the line did not say."""
+    """A chat that was read but not stored; `created` is empty when the line did not say.
+
+    `key` names it in the program that wrote it, so that it is known again when it has grown; empty without.
+    """
 
     title: str
     created: str
     messages: tuple[tuple[str, str], ...]
+    key: str = ""
 
 
 def as_document(chat: Chat, turns: Sequence[Turn]) -> dict[str, object]:
@@ -28,12 +34,28 @@ def as_document(chat: Chat, turns: Sequence[Turn]) -> dict[str, object]:
     }
 
 
+_NAMES = {"system": "System", "user": "You", "assistant": "Assistant"}
+
+
+def as_markdown(document: Mapping[str, Any]) -> str:
+    """A chat of `as_document` to read: its title, its day, and each message under its role."""
+    lines = [f"# {' '.join(document['title'].split()) or 'Untitled'}", "", f"*{document['created'][:10]}*"]
+    for message in document["messages"]:
+        lines += ["", f"**{_NAMES[message['role']]}:**", "", message["content"].strip()]
+    return "\n".join([*lines, ""])
+
+
 def parse(line: str, roles: Collection[str]) -> ChatDraft | None:
     """The chat of one line, or None if there is none or one of its messages cannot be kept as it is."""
     try:
         document = json.loads(line)
     except (json.JSONDecodeError, RecursionError):
         return None
+    return draft_from(document, roles)
+
+
+def draft_from(document: Any, roles: Collection[str]) -> ChatDraft | None:
+    """The chat of a document, or None as for `parse`."""
     if not isinstance(document, dict) or not isinstance(document.get("messages"), list):
         return None
     messages = []
@@ -48,7 +70,7 @@ def parse(line: str, roles: Collection[str]) -> ChatDraft | None:
         return None
     title = document.get("title")
     return ChatDraft(
-        title if isinstance(title, str) else "", _moment(document.get("created")), tuple(messages)
+        title if isinstance(title, str) else "", moment(document.get("created")), tuple(messages)
     )
 
 
@@ -66,16 +88,16 @@ def _text(content: Any) -> str | None:
     return "\n".join(parts)
 
 
-def _moment(value: Any) -> str:
+def moment(value: Any) -> str:
     """ISO 8601 in UTC, from such a text or from seconds since 1970; empty if it is neither."""
     try:
         if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            time = datetime.fromisoformat(value)
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         elif isinstance(value, int | float) and not isinstance(value, bool):
-            moment = datetime.fromtimestamp(value, UTC)
+            time = datetime.fromtimestamp(value, UTC)
         else:
             return ""
     except (ValueError, OverflowError, OSError):
         return ""
-    return moment.isoformat(timespec="microseconds")
+    return time.isoformat(timespec="microseconds")

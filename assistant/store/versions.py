@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import UsageError
+from assistant.paths import run_log
 from assistant.store.database import Session, translated
 from assistant.store.records import Version, now
 
@@ -134,7 +135,7 @@ class Versions:
             return self._version(db, version_id)
 
     def delete(self, version_id: str) -> None:
-        """Remove a version and its adapter file. UsageError while it is active."""
+        """Remove a version with its adapter file and log. UsageError while it is active."""
         with self._session.writing() as db:
             version = self._version(db, version_id)
             if version.state == "active":
@@ -143,7 +144,9 @@ class Versions:
                 )
             db.execute("DELETE FROM versions WHERE id = ?", (version_id,))
         with translated(self._adapters):
-            (self._adapters / version.path).unlink(missing_ok=True)
+            adapter = self._adapters / version.path
+            for file in (adapter, run_log(adapter)):
+                file.unlink(missing_ok=True)
 
     @staticmethod
     def _switch(db: sqlite3.Connection, kind: str, version_id: str | None) -> None:

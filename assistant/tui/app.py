@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, MouseDown
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -23,10 +24,11 @@ from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
-from assistant.tui.learn_job import LearnJob
+from assistant.tui.learn_job import LearnJob, Run
 from assistant.tui.prompt import PromptInput
-from assistant.tui.reporting import show_error
+from assistant.tui.reporting import reporting, show_error
 from assistant.tui.search_screen import SearchScreen
+from assistant.tui.tuning_schedule import LOOK_EVERY_S, TuningSchedule
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.verbs import APP_VERBS, CHAT_VERBS, Verb
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 JOBS_EVERY_S = 0.25
-FROM_CHAT = ("learn", "versions", "review", "sharing")
+FROM_CHAT = ("learn", "versions", "review", "forget", "sharing")
 
 
 class AssistantApp(App[None]):
@@ -45,6 +47,7 @@ class AssistantApp(App[None]):
         bound("app.learn", "learn", priority=True),
         bound("app.versions", "versions", priority=True),
         bound("app.review", "review", priority=True),
+        bound("app.forget", "forget", show=False, priority=True),
         bound("app.keys", "keys", priority=True),
         bound("app.palette", "command_palette", show=False, priority=True),
         bound("app.quit", "quit", priority=True),
@@ -65,6 +68,12 @@ class AssistantApp(App[None]):
         self._load_started = time.monotonic()
         self._is_loading = True
         self._has_warned = False
+        self._schedule = TuningSchedule(
+            services,
+            start=self.start_learning,
+            is_replying=lambda: self._chat.is_answering,
+            is_tuning=lambda: self._learn_job is not None and not self._learn_job.finished,
+        )
 
     def on_mount(self) -> None:
         self.set_keymap(changed_keys(self._services.settings.keys))
@@ -76,6 +85,7 @@ class AssistantApp(App[None]):
         self._chat = ChatScreen(self._services, self.loading_words)
         self.push_screen(self._chat)
         self.set_interval(JOBS_EVERY_S, self._watch_jobs)
+        self.set_interval(LOOK_EVERY_S, self._look_at_schedule)
         self.run_worker(self._load_model, thread=True, group="load", exit_on_error=False)
 
     # The model
@@ -105,9 +115,9 @@ class AssistantApp(App[None]):
 
     # Jobs
 
-    def start_learning(self) -> LearnJob:
+    def start_learning(self, learner: Run | None = None) -> LearnJob:
         """Begin a tuning run that outlives the screen it was started from."""
-        job = LearnJob(self._services.learner)
+        job = LearnJob(learner or self._services.learner)
         self._learn_job = job
         self._is_outcome_told = False
         self.run_worker(job.run, thread=True, group="learn", exit_on_error=False)
@@ -158,6 +168,11 @@ class AssistantApp(App[None]):
 
         self.push_screen(ReviewScreen(self._services))
 
+    def action_forget(self) -> None:
+        from assistant.tui.forgetting import open_forget_screen
+
+        open_forget_screen(self, self._services, self._chat)
+
     def action_sharing(self) -> None:
         from assistant.federating.sharing_view import SharingView
         from assistant.tui.sharing_screen import SharingScreen
@@ -166,11 +181,16 @@ class AssistantApp(App[None]):
         self.push_screen(SharingScreen(SharingView(self._services.store.paths, part)))
 
     def action_keys(self) -> None:
+        from assistant.tui.behind_screen import BehindScreen
+        from assistant.tui.compare_screen import CompareScreen
+        from assistant.tui.forget_screen import ForgetScreen
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
+        from assistant.tui.pair_dialog import PairDialog
         from assistant.tui.review_screen import ReviewScreen
         from assistant.tui.sharing_screen import SharingScreen
         from assistant.tui.versions_screen import VersionsScreen
+        from assistant.tui.why_screen import WhyScreen
 
         if isinstance(self.screen, HelpScreen):
             self.screen.action_close()
@@ -186,8 +206,13 @@ class AssistantApp(App[None]):
             ("Renaming a chat", RenameDialog.BINDINGS),
             ("A question", ConfirmDialog.BINDINGS),
             (f"Learn ({self.keys_of('app.learn')})", LearnScreen.BINDINGS),
+            ("Changing a pair", PairDialog.BINDINGS),
+            ("What is behind learning", BehindScreen.BINDINGS),
             (f"Versions ({self.keys_of('app.versions')})", VersionsScreen.BINDINGS),
+            ("Comparing two versions", CompareScreen.BINDINGS),
+            (f"Why? ({self.keys_of('answer.why')})", WhyScreen.BINDINGS),
             (f"Review of answers ({self.keys_of('app.review')})", ReviewScreen.BINDINGS),
+            (f"Forgetting ({self.keys_of('app.forget')})", ForgetScreen.BINDINGS),
             ("Sharing", SharingScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
@@ -217,6 +242,15 @@ class AssistantApp(App[None]):
     def _command(self, verb: Verb, runs: ChatScreen | AssistantApp) -> SystemCommand:
         does = f"{verb.does} ({self.keys_of(verb.key)})" if verb.key else verb.does
         return SystemCommand(verb.title, does, lambda: runs.run_action(verb.action))
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key | MouseDown):
+            self._schedule.touched()
+        await super().on_event(event)
+
+    def _look_at_schedule(self) -> None:
+        with reporting(self):
+            self._schedule.look()
 
     async def action_quit(self) -> None:
         """Leave; a reply in progress is stopped and kept, and unsent text is asked about once."""

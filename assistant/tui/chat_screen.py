@@ -83,6 +83,8 @@ class ChatScreen(Screen[None]):
         recovered = getattr(self._services.store, "recovered", 0)
         if recovered:
             self.say("The last session ended in the middle of a reply; what had arrived was kept.")
+        if self._services.store.completed:
+            self.say("Forgetting was interrupted last time. It is complete now; the receipts tell.")
 
     async def on_screen_resume(self) -> None:
         self.refresh_facts()
@@ -98,6 +100,24 @@ class ChatScreen(Screen[None]):
     def is_answering(self) -> bool:
         """Whether a reply is being written, in this chat or another one."""
         return self._replies.running is not None
+
+    @property
+    def open_chat_id(self) -> int | None:
+        """The chat that is open; None for a new one that nothing was said in."""
+        return self._pane.conversation.chat_id
+
+    @property
+    def focused_turn(self) -> int | None:
+        """The saved message that has the focus."""
+        focused = self._pane.focused_message
+        turn = None if focused is None else focused.turn
+        return turn.id if turn is not None and turn.id > 0 else None
+
+    async def reopen(self) -> None:
+        """Show the chat again as the store has it now, or an empty one when it is gone."""
+        chats = {chat.id for chat in self._services.store.chats.list()}
+        chat_id = self._pane.conversation.chat_id
+        await self.open_chat(chat_id if chat_id in chats else None)
 
     def stop_reply(self) -> None:
         """Stop a reply that is being written; what has arrived is kept."""
@@ -221,6 +241,16 @@ class ChatScreen(Screen[None]):
 
     async def action_undo_mark(self) -> None:
         await self._marking.undo()
+
+    def action_why(self) -> None:
+        from assistant.tui.why_screen import WhyScreen
+
+        view = self._pane.chosen_answer
+        turn = None if view is None else view.turn
+        if turn is None or turn.id <= 0 or turn.reply_to is None:
+            self.say("There is no saved answer to look at.")
+        else:
+            self.app.push_screen(WhyScreen(self._services, turn.id))
 
     def action_copy_message(self) -> None:
         view = self._pane.focused_message or self._pane.transcript.last_answer

@@ -35,23 +35,29 @@ class Report(Protocol):
     def reasons(self) -> tuple[str, ...]: ...
 
 
-class Learner(Protocol):
-    """The learning loop as the screen uses it; all methods block except `waiting`."""
+class Run(Protocol):
+    """What a job runs; blocks until the end."""
 
     def learn_now(
         self, method: str | None, on_progress: Callable[[Progress], None], cancel: threading.Event
     ) -> Report: ...
+
+
+class Learner(Run, Protocol):
+    """The learning loop as the screen uses it; all methods block except `waiting`."""
+
     def waiting(self) -> int: ...
     def use(self, version_id: str) -> object: ...
-    def off(self) -> object: ...
-    def rollback(self) -> object: ...
+    def off(self, kind: str = "personal") -> object: ...
+    def rollback(self, kind: str = "personal") -> object: ...
+    def delete(self, version_id: str) -> object: ...
     def set_strength(self, version_id: str, strength: float) -> object: ...
 
 
 class LearnJob:
     """One tuning run. `run` blocks in a worker thread; the screen reads the attributes."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Run) -> None:
         self._learner = learner
         self._cancel = threading.Event()
         self._finished = threading.Event()

@@ -5,7 +5,9 @@ Knows pairs and a LearnJob. The job belongs to the app and goes on when this scr
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -17,12 +19,16 @@ from textual.widgets import OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 from textual_plotext import PlotextPlot
 
+from assistant.pair_edits import edit_pair
 from assistant.store.records import Pair
 from assistant.tui.bindings import bound
+from assistant.tui.dialogs import ConfirmDialog
 from assistant.tui.key_footer import KeyFooter
 from assistant.tui.learn_job import LearnJob
+from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
+from assistant.tuning_cost import estimate
 
 if TYPE_CHECKING:
     from assistant.services import Services
@@ -64,6 +70,9 @@ class LearnScreen(Screen[None]):
         bound("learn.start", "start", priority=True),
         bound("learn.cancel", "cancel"),
         bound("learn.drop", "drop_pair"),
+        bound("learn.edit", "edit_pair"),
+        bound("learn.delete", "delete_pair"),
+        bound("learn.behind", "behind"),
         bound("learn.close", "close"),
     ]
     DEFAULT_CSS = """
@@ -127,19 +136,59 @@ class LearnScreen(Screen[None]):
             self._say("Cancelling at the next step; nothing will be changed.")
 
     def action_drop_pair(self) -> None:
-        chosen = self.query_one(OptionList).highlighted_option
-        if chosen is None or chosen.id is None:
-            return
-        if self._job is not None and not self._job.finished:
-            self._say("Wait for the run to end, or cancel it with c.")
+        pair = self._chosen()
+        if pair is None:
             return
         with reporting(self.app):
-            self._services.store.pairs.set_state(int(chosen.id), "off")
+            self._services.store.pairs.set_state(pair.id, "off")
             self._list_pairs()
             self._say("Dropped: this pair will not be learned.")
 
+    def action_edit_pair(self) -> None:
+        pair = self._chosen()
+        if pair is not None:
+            self.app.push_screen(PairDialog(pair), partial(self._edit, pair.id))
+
+    def _edit(self, pair_id: int, words: tuple[str, str] | None) -> None:
+        if words is None:
+            return
+        with reporting(self.app):
+            edit_pair(self._services.store, pair_id, *words)
+            self._list_pairs()
+            self._say("Changed: this is what will be learned.")
+
+    def action_delete_pair(self) -> None:
+        pair = self._chosen()
+        if pair is not None:
+            question = "Delete this pair for good? Dropping it only leaves it out. The chat it is from stays."
+            self.app.push_screen(ConfirmDialog(question, "Delete"), partial(self._delete, pair.id))
+
+    async def _delete(self, pair_id: int, is_confirmed: bool | None) -> None:
+        if is_confirmed:
+            with reporting(self.app):
+                await asyncio.to_thread(self._services.store.pairs.delete, pair_id)
+                self._list_pairs()
+                self._say("Deleted.")
+
+    def action_behind(self) -> None:
+        from assistant.tui.behind_screen import BehindScreen
+
+        self.app.push_screen(BehindScreen(self._services))
+
     def action_close(self) -> None:
         self.dismiss(None)
+
+    def _chosen(self) -> Pair | None:
+        """The highlighted pair, unless a run is reading the pairs just now."""
+        chosen = self.query_one(OptionList).highlighted_option
+        if chosen is None or chosen.id is None:
+            return None
+        if self._job is not None and not self._job.finished:
+            self._say("Wait for the run to end, or cancel it with c.")
+            return None
+        with reporting(self.app):
+            return self._services.store.pairs.get(int(chosen.id))
+        return None
 
     def _list_pairs(self) -> None:
         with reporting(self.app):
@@ -147,11 +196,24 @@ class LearnScreen(Screen[None]):
             count = self._services.learner.waiting()
             waits = "1 pair waits" if count == 1 else f"{count} pairs wait"
             title = f"{waits} to be learned." if count else "Nothing waits to be learned."
+            title = f"{title} {self._plan()}" if count else title
             self.query_one(".learn--title", Static).update(Content(title))
             listed = self.query_one(OptionList)
             listed.clear_options()
             listed.add_options([Option(_label(pair), id=str(pair.id)) for pair in pairs])
             listed.display = bool(pairs)
+
+    def _plan(self) -> str:
+        """What the next tuning costs, and what starts it."""
+        store, settings = self._services.store, self._services.settings
+        cost = estimate(store.versions.list(), store.pairs.list("active"), settings.tuning_method)
+        told = cost.sentence() if cost else "What tuning costs is known after the first run."
+        starts = {
+            "by-hand": "",
+            "after-pairs": f" It starts by itself with {settings.tune_after_pairs} new pairs.",
+            "idle": f" It starts by itself after {settings.tune_idle_minutes} minutes without typing.",
+        }[settings.tune_when]
+        return told + starts
 
     def _show_job(self) -> None:
         job = self._job

@@ -35,7 +35,7 @@ class Facts:
             f"context {used}/{self.context_tokens}",
             f"learned: {self.learned}",
             self.tuning,
-            "" if self.is_saving else "saving off",
+            "saving on" if self.is_saving else "saving off",
             "learning on" if self.is_learning else "learning off",
             "sharing on" if self.is_sharing else "sharing off",
         ]

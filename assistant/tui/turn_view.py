@@ -67,6 +67,7 @@ class AnswerView(TurnView):
         bound("answer.skip", "screen.mark('skip')"),
         bound("answer.undo", "screen.undo_mark"),
         bound("answer.again", "screen.answer_again"),
+        bound("answer.why", "screen.why"),
     ]
 
     DEFAULT_CSS = """

@@ -30,6 +30,7 @@ CHAT_VERBS = (
     Verb("Asked: write", "Write what it should have said", "answer_question('corrected')", "asked.write"),
     Verb("Asked: never", "Don't ask about this one again", "answer_question('never')", "asked.never"),
     Verb("Again", "Write the last answer anew", "answer_again", "answer.again"),
+    Verb("Why?", "Evidence for where the answer comes from", "why", "answer.why"),
     Verb("Copy", "Copy the message to the clipboard", "copy_message", "message.copy"),
     Verb("Stop", "Stop the reply and keep what has arrived", "stop", "chat.stop"),
 )
@@ -38,6 +39,7 @@ APP_VERBS = (
     Verb("Learn", "See what waits and start tuning", "learn", "app.learn"),
     Verb("Review", "Judge ten kept answers with single keys", "review", "app.review"),
     Verb("Versions", "Use, switch off or roll back what was learned", "versions", "app.versions"),
+    Verb("Forget", "Forget a message, a chat, a word or days for good", "forget", "app.forget"),
     Verb("Sharing", "Consent, and every byte that left", "sharing"),
     Verb("Theme", "Change the colours", "change_theme"),
     Verb("Help", "All keys", "keys", "app.keys"),

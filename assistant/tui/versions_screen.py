@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -16,17 +17,23 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
+from assistant.comparing import BASE, NOW
 from assistant.store.records import Version
 from assistant.tui.bindings import bound
+from assistant.tui.checks_plot import ChecksPlot
+from assistant.tui.dialogs import ConfirmDialog
 from assistant.tui.key_footer import KeyFooter
 from assistant.tui.reporting import reporting
 from assistant.tui.status import Notice
+from assistant.version_care import effects_of_deleting
 
 if TYPE_CHECKING:
     from assistant.services import Services
 
 STRENGTH_STEP = 0.1
 STRENGTH_MAX = 1.5
+# Lower terminals need the room for the table and the details.
+TALL = 34
 
 
 class VersionsScreen(Screen[None]):
@@ -38,12 +45,15 @@ class VersionsScreen(Screen[None]):
         bound("versions.rollback", "rollback"),
         bound("versions.stronger", "strength(1)"),
         bound("versions.weaker", "strength(-1)"),
+        bound("versions.compare", "compare"),
+        bound("versions.delete", "delete"),
         bound("versions.close", "close"),
     ]
     DEFAULT_CSS = """
     VersionsScreen {
         .versions--title { padding: 1 2 0 2; height: auto; }
         DataTable { height: auto; max-height: 50%; margin: 1 1; background: $background; }
+        ChecksPlot { height: 12; margin: 0 2; display: none; &.-shown { display: block; } }
         #details { height: 1fr; margin: 0 2; border: round $foreground 30%; padding: 0 1; }
     }
     """
@@ -55,13 +65,14 @@ class VersionsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Static(classes="versions--title")
         yield DataTable(cursor_type="row")
+        yield ChecksPlot()
         with VerticalScroll(id="details", can_focus=False):
             yield Static()
         yield Notice()
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._table.add_columns("Version", "State", "Strength", "Pairs", "Made", "Method")
+        self._table.add_columns("Version", "State", "Kind", "Strength", "Pairs", "Made", "Method")
         self._refresh()
         self._table.focus()
 
@@ -76,6 +87,8 @@ class VersionsScreen(Screen[None]):
                 self._table.move_cursor(row=min(highlighted, len(versions) - 1))
             active = self._services.store.versions.active("personal")
             self.query_one(".versions--title", Static).update(Content(_title(versions, active)))
+            plot = self.query_one(ChecksPlot)
+            plot.set_class(plot.show(versions) and self.app.size.height >= TALL, "-shown")
             self._show_details()
 
     def on_data_table_row_highlighted(self) -> None:
@@ -94,15 +107,39 @@ class VersionsScreen(Screen[None]):
             )
 
     async def action_off(self) -> None:
+        kind = self._kind
+        told = "the base model answers alone" if kind == "personal" else "nothing shared is in force"
         await self._switch(
-            self._services.learner.off,
-            "Switched off: the base model answers alone. Enter uses a version again.",
+            lambda: self._services.learner.off(kind), f"Switched off: {told}. Enter uses a version again."
         )
 
     async def action_rollback(self) -> None:
-        await self._switch(self._services.learner.rollback, "")
-        active = self._services.store.versions.active("personal")
+        kind = self._kind
+        await self._switch(lambda: self._services.learner.rollback(kind), "")
+        active = self._services.store.versions.active(kind)
         self._say(f"Rolled back to {active.id}." if active else "Rolled back to the base model.")
+
+    def action_compare(self) -> None:
+        """The highlighted version beside what answers now, or beside the base model if it answers now."""
+        from assistant.tui.compare_screen import CompareScreen
+
+        version = self._highlighted()
+        if version is not None:
+            left = BASE if version.state == "active" else NOW
+            self.app.push_screen(CompareScreen(self._services, left, version.id))
+
+    def action_delete(self) -> None:
+        version = self._highlighted()
+        if version is None:
+            return
+        with reporting(self.app):
+            effects = effects_of_deleting(self._services.store, version.id).sentences()
+            question = f"Delete {version.id} for good? {' '.join(effects)}"
+            self.app.push_screen(ConfirmDialog(question, "Delete"), partial(self._delete, version.id))
+
+    async def _delete(self, version_id: str, is_confirmed: bool | None) -> None:
+        if is_confirmed:
+            await self._switch(lambda: self._services.learner.delete(version_id), f"{version_id} is deleted.")
 
     async def action_strength(self, direction: int) -> None:
         version = self._highlighted()
@@ -136,6 +173,11 @@ class VersionsScreen(Screen[None]):
         return None
 
     @property
+    def _kind(self) -> str:
+        version = self._highlighted()
+        return "personal" if version is None else version.kind
+
+    @property
     def _table(self) -> DataTable[str]:
         return self.query_one(DataTable)
 
@@ -151,6 +193,7 @@ def _cells(version: Version) -> tuple[str, ...]:
     return (
         version.id,
         version.state,
+        version.kind,
         f"{version.strength:g}",
         str(len(version.pair_ids)),
         version.created[:10],

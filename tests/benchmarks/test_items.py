@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from benchmarks.items import DATA, Items, first_word, judge, load_items
+from synthesis.guards import general_prompts
 
 NAMES = sorted(path.stem for path in DATA.glob("*.json"))
 
@@ -16,15 +17,16 @@ def questions(items: Items) -> list[str]:
     return [*taught, *items.unknown, *items.general]
 
 
-def test_there_are_three_development_files_and_a_final_one() -> None:
-    assert NAMES == ["dev_a", "dev_b", "dev_c", "test", "test_b"]
+def test_there_are_development_files_final_ones_and_one_of_48_facts() -> None:
+    assert NAMES == ["dev_a", "dev_b", "dev_c", "facts48", "test", "test_b"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_items_have_the_stated_numbers(name: str) -> None:
     items = load_items(name)
 
-    assert (len(items.facts), len(items.unknown), len(items.general)) == (12, 12, 40)
+    facts = 48 if name == "facts48" else 12
+    assert (len(items.facts), len(items.unknown), len(items.general)) == (facts, facts, 40)
     assert all(len({*fact.wordings, fact.held_out}) == 4 for fact in items.facts)
 
 
@@ -37,6 +39,10 @@ def test_key_is_in_its_own_answer_and_in_no_question(name: str) -> None:
         assert fact.key in fact.answer.lower()
         assert sum(fact.key in other.answer.lower() for other in items.facts) == 1
         assert not [question for question in asked if fact.key in question]
+
+
+def test_the_general_prompts_of_the_48_facts_are_none_that_guards_train_on() -> None:
+    assert not set(load_items("facts48").general) & set(general_prompts())
 
 
 def test_files_share_no_question_and_no_key() -> None:

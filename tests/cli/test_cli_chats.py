@@ -96,13 +96,15 @@ def test_export_and_import_through_a_file(run: Run, run_json: RunJson, chat_id: 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert run("chats", "export", str(chat_id))[1] == file.read_text()
     assert run_json("chats", "export") == [json.loads(file.read_text())]
-    assert run_json("chats", "import", str(file)) == {"chats": 1, "turns": 2, "skipped": 0, "resumed": False}
+    assert counts(run_json("chats", "import", str(file))) == (1, 2, 0, False)
     assert len(run_json("chats", "list")) == 2
 
 
 def test_import_reads_stdin_and_counts_bad_lines(run_json: RunJson, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO('nonsense\n{"messages":[{"role":"user","content":"hi"}]}\n'))
-    assert run_json("chats", "import", "-") == {"chats": 1, "turns": 1, "skipped": 1, "resumed": False}
+    summary = run_json("chats", "import", "-")
+    assert counts(summary) == (1, 1, 1, False)
+    assert summary["reasons"] == {"no chat in the OpenAI shape with text only": 1}
 
 
 def test_import_of_a_missing_file_exits_with_2(run: Run, tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ def test_import_on_a_terminal_shows_a_bar_and_takes_it_away(
     code, out, err = run("chats", "import", str(file))
     assert (code, out) == (0, "")
     assert "[################........]  67%  importing, 20 turns" in err
-    assert err.split("\r\x1b[K")[-1].startswith("Added 30 chats with 30 turns")
+    assert err.split("\r\x1b[K")[-1].startswith("Read as jsonl. Added 30 chats with 30 turns")
 
 
 def test_an_interrupted_import_exits_with_130_and_the_next_one_goes_on(
@@ -175,8 +177,38 @@ def test_an_interrupted_import_exits_with_130_and_the_next_one_goes_on(
         code, out, err = run("chats", "import", str(file))
     assert (code, out) == (130, "")
     assert "Stopped after 10 turns" in err and "goes on from there" in err
-    assert run_json("chats", "import", str(file)) == {"chats": 30, "turns": 30, "skipped": 0, "resumed": True}
+    assert counts(run_json("chats", "import", str(file))) == (30, 30, 0, True)
     assert len(run_json("chats", "list")) == 30
+
+
+def counts(summary: dict[str, Any]) -> tuple[object, ...]:
+    return tuple(summary[name] for name in ("chats", "turns", "skipped", "resumed"))
+
+
+def test_export_as_markdown_is_for_reading(run: Run, chat_id: int) -> None:
+    code, out, _ = run("chats", "export", "--format", "markdown")
+    assert code == 0
+    assert out.startswith("# Tea\n\n*20")
+    assert "**You:**\n\nHow long does green tea steep?\n\n**Assistant:**\n\nTwo minutes.\n" in out
+
+
+def test_an_array_that_was_exported_can_be_imported(
+    run: Run, run_json: RunJson, chat_id: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "chats.json"
+    assert run("chats", "export", "--json", "--output", str(file))[0] == 0
+    assert run_json("chats", "import", str(file))["format"] == "json"
+    code, out, err = run("chats", "import", str(file), "--format", "json")
+    assert (code, out) == (0, "")
+    assert "1 chats had been imported before." in err
+    assert len(run_json("chats", "list")) == 2
+
+
+def test_import_names_every_format_it_reads(run: Run) -> None:
+    from assistant.cli.chats import ChatFormat
+    from assistant.store.foreign import FORMATS
+
+    assert {kind.value for kind in ChatFormat} == set(FORMATS)
 
 
 def interrupt(*_: object) -> None:

@@ -123,6 +123,9 @@ def test_an_adapter_changes_answers_and_off_restores_them_exactly(engine: Engine
     assert engine.chat(ask("What is the capital of France?"), GREEDY).text == changed.text
     engine.set_adapters([])
     assert engine.chat(ask("What is the capital of France?"), GREEDY).text == base
+    exactly = [AdapterUse("other", adapter_file)]
+    assert engine.chat(ask("What is the capital of France?"), GREEDY, adapters=exactly).text == changed.text
+    assert engine.chat(ask("What is the capital of France?"), GREEDY).text == base
 
 
 def test_adapters_stack_and_strength_counts(engine: Engine, adapter_file: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_crash_in_a_batch_loses_that_batch_only_until_the_next_time(
 ) -> None:
     file = write(tmp_path / "chats.jsonl", range(30))
     with monkeypatch.context() as patch:
-        patch.setattr("assistant.store.importing.storable", fail_at("Chat 17"))
+        patch.setattr("assistant.store.imported.storable", fail_at("Chat 17"))
         with pytest.raises(ZeroDivisionError):
             store.imports.run(file)
     assert len(store.chats.list()) == 10
@@ -129,11 +129,12 @@ def test_a_file_that_has_grown_is_read_to_its_new_end(store: Store, tmp_path: Pa
     assert store.imports.run(file).chats == 40
 
 
-def test_a_finished_import_is_over_and_may_be_done_again(store: Store, tmp_path: Path) -> None:
+def test_a_finished_import_is_over_and_the_same_again_adds_nothing(store: Store, tmp_path: Path) -> None:
     file = write(tmp_path / "chats.jsonl", range(3))
-    for _ in range(2):
-        assert not store.imports.run(file).resumed
-    assert len(store.chats.list()) == 6
+    first, second = store.imports.run(file), store.imports.run(file)
+    assert (first.chats, first.known, first.resumed) == (3, 0, False)
+    assert (second.chats, second.known, second.resumed) == (0, 3, False)
+    assert len(store.chats.list()) == 3
 
 
 def test_a_line_too_long_to_read_is_skipped(

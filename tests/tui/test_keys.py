@@ -10,18 +10,23 @@ from textual.binding import Binding
 from assistant.keys import ACTIONS
 from assistant.settings import Settings
 from assistant.tui.app import AssistantApp
+from assistant.tui.behind_screen import BehindScreen
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
+from assistant.tui.compare_screen import CompareScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
+from assistant.tui.forget_screen import ForgetScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.prompt import PromptInput
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
 from assistant.tui.sharing_screen import SharingScreen
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.versions_screen import VersionsScreen
+from assistant.tui.why_screen import WhyScreen
 from tests.doubles import ScriptedServices
 from tests.tui.conftest import Opener
 
@@ -125,14 +130,9 @@ async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, in
 
 def test_every_action_of_the_settings_has_its_binding() -> None:
     places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
-    dialogs = (
-        RenameDialog,
-        ConfirmDialog,
-        LearnScreen,
-        VersionsScreen,
-        ReviewScreen,
-        SharingScreen,
-        HelpScreen,
-    )
-    bindings = [each for place in (*places, *dialogs) for each in place.BINDINGS if isinstance(each, Binding)]
+    dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
+    others = (ForgetScreen, SharingScreen, CompareScreen, WhyScreen, BehindScreen, PairDialog)
+    bindings = [
+        each for place in (*places, *dialogs, *others) for each in place.BINDINGS if isinstance(each, Binding)
+    ]
     assert sorted(binding.id for binding in bindings if binding.id) == sorted(ACTIONS)

@@ -11,17 +11,22 @@ from textual.widgets import DataTable
 from assistant.errors import ModelError
 from assistant.store import Store, Version
 from assistant.tui.app import AssistantApp
+from assistant.tui.behind_screen import BehindScreen
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
+from assistant.tui.compare_screen import CompareScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
 from assistant.tui.edit_screen import EditScreen
+from assistant.tui.forget_screen import ForgetScreen
 from assistant.tui.help_screen import HelpScreen
 from assistant.tui.learn_screen import LearnScreen
+from assistant.tui.pair_dialog import PairDialog
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
 from assistant.tui.turn_view import AnswerView, TurnView
 from assistant.tui.verbs import APP_VERBS, CHAT_VERBS
 from assistant.tui.versions_screen import VersionsScreen
+from assistant.tui.why_screen import WhyScreen
 from tests.doubles import ScriptedLearner
 from tests.tui.conftest import Opener
 
@@ -186,6 +191,11 @@ async def test_every_palette_verb_has_its_action(open_app: Opener) -> None:
         VersionsScreen,
         HelpScreen,
         ReviewScreen,
+        ForgetScreen,
+        CompareScreen,
+        WhyScreen,
+        BehindScreen,
+        PairDialog,
     ],
 )
 def test_every_key_can_be_remapped(owner: type) -> None:

@@ -32,8 +32,8 @@ def embedded(embedded_path: Path) -> Iterator[ModelHandle]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Weights:
-    """The last layer's down projection, norm and head of a random model that is 24 wide."""
+def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File with the last layer's feed-forward part, norm and head of a random model that is 24 wide."""
     from gguf import GGUFWriter
 
     rng = np.random.default_rng(3)
@@ -45,6 +45,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Weights:
         "blk.1.ffn_down.weight": rng.normal(size=(WIDTH, FEED_FORWARD)),
         "output_norm.weight": rng.uniform(0.5, 1.5, size=WIDTH),
         "output.weight": rng.normal(size=(VOCABULARY, WIDTH)),
+        "blk.1.ffn_gate.weight": rng.normal(size=(FEED_FORWARD, WIDTH)),
+        "blk.1.ffn_up.weight": rng.normal(size=(FEED_FORWARD, WIDTH)),
     }
     for name, values in tensors.items():
         writer.add_tensor(name, values.astype(np.float32))
@@ -52,7 +54,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Weights:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return Weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_path: Path) -> Weights:
+    """The weights of that model."""
+    return Weights(tiny_path)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +80,7 @@ def make_features(tiny: Weights) -> Callable[[int], AnswerFeatures]:
             lengths=(3,) * 8,
             kinds=("fact",) * 4 + ("unknown",) * 2 + ("general",) * 2,
             weights=np.ones(8, dtype=np.float32),
+            x=rng.normal(size=(count, WIDTH)).astype(np.float32),
         )
 
     return make

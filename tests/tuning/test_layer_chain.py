@@ -85,14 +85,15 @@ def test_the_trunk_and_the_window_together_reproduce_the_engine(
 ) -> None:
     import torch
 
-    from tuning.layer_chain import _pack
-    from tuning.llama_layer import Geometry, Layer, rms_norm
+    from tuning.architectures import Geometry
+    from tuning.lessons import pack
+    from tuning.llama_layer import Layer, rms_norm
 
     geometry = Geometry.of(weights)
     rng = np.random.default_rng(0)
     layers = [Layer(weights, index, geometry, rank=2, alpha=2.0, rng=rng) for index in (28, 29)]
     prefix = torch.from_numpy(sequences.prefix)
-    own, packing, rows = _pack(sequences, [0, 1])
+    own, packing, rows = pack(sequences, [0, 1])
     with torch.no_grad():
         for layer in layers:
             last = layer is layers[-1]
