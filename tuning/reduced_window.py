@@ -134,13 +134,16 @@ class DownWindow(ReducedWindow):
     """ΔW = U C Vᵀ on the last down projection: u = C (Vᵀa)."""
 
     def __init__(self, features: AnswerFeatures, head: Head, u: np.ndarray, v: np.ndarray) -> None:
-        """`u` float32 [width, r], `v` float32 [feed-forward width, k]; the core is [r, k]."""
+        """`u` float32 [width, r], `v` float32 [feed-forward width, k]; the core is [r, k].
+
+        `keys` are Vᵀa, float32 [P, k].
+        """
         self.shape = (u.shape[1], v.shape[1])
-        self._keys = features.a @ v
+        self.keys = features.a @ v
         super().__init__(features, head, u)
 
     def moved(self, positions: np.ndarray, cores: np.ndarray) -> np.ndarray:
-        return applied(self._keys[positions], cores)
+        return applied(self.keys[positions], cores)
 
 
 def applied(keys: np.ndarray, cores: np.ndarray) -> np.ndarray:
