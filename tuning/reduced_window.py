@@ -120,7 +120,8 @@ class ReducedWindow(ABC):
         rms = self._rms(positions, moved[:, :, None])
         direct = np.einsum("bk,bkr->br", slopes, m) / rms
         shrink = (slopes * logits).sum(axis=1, keepdims=True) / (self._head.width * rms**2)
-        return direct - shrink * (self._projected[positions] + self._length_square * moved)
+        squared = self._length_square * moved if self._gram is None else moved @ self._gram
+        return direct - shrink * (self._projected[positions] + squared)
 
     def base(self, positions: np.ndarray) -> np.ndarray:
         """Probabilities of the untouched model: float32 [B, K + 1], the rest last."""
@@ -131,7 +132,10 @@ class ReducedWindow(ABC):
 
 
 class DownWindow(ReducedWindow):
-    """ΔW = U C Vᵀ on the last down projection: u = C (Vᵀa)."""
+    """ΔW = U C Vᵀ on the last down projection: u = C (Vᵀa).
+
+    `keys` are Vᵀa of every position, float32 [P, k].
+    """
 
     def __init__(self, features: AnswerFeatures, head: Head, u: np.ndarray, v: np.ndarray) -> None:
         """`u` float32 [width, r], `v` float32 [feed-forward width, k]; the core is [r, k].

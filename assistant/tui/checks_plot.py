@@ -31,7 +31,7 @@ class ChecksPlot(PlotextPlot):
                     [float(version.report["held_out_before"]) for version in checked],
                     [float(version.report["held_out_after"]) for version in checked],
                 ],
-                labels=["before", "after"],
+                labels=["before", "after"],  # type: ignore[call-arg]
             )
         self.refresh()
         return bool(checked)

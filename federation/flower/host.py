@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from federation.flower.certificates import Certificates, ensure_certificates, write_private
 from federation.flower.errors import CarrierError, Unreachable

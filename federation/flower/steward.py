@@ -158,7 +158,8 @@ class CoreSteward:
         if records is None:
             # It follows another chain; it will say so, or start over.
             records = self._log.since(self._genesis) or []
-        fitting, length = [], 0
+        fitting: list[bytes] = []
+        length = 0
         for record in records:
             length += len(record) + PART_BYTES
             if length > _RECORDS_BYTES:
