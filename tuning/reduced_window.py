@@ -138,10 +138,7 @@ class DownWindow(ReducedWindow):
     """
 
     def __init__(self, features: AnswerFeatures, head: Head, u: np.ndarray, v: np.ndarray) -> None:
-        """`u` float32 [width, r], `v` float32 [feed-forward width, k]; the core is [r, k].
-
-        `keys` are Vᵀa, float32 [P, k].
-        """
+        """`u` float32 [width, r], `v` float32 [feed-forward width, k]; the core is [r, k]."""
         self.shape = (u.shape[1], v.shape[1])
         self.keys = features.a @ v
         super().__init__(features, head, u)
