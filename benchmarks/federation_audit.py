@@ -1,14 +1,14 @@
 """What a curious coordinator can tell, and what privacy costs: ε against gain, and the matched-loss test.
 
-    python benchmarks/federation_audit.py --out docs/results/federation_audit.json
+    python -m benchmarks.federation_audit --out docs/results/federation_audit.json [--features FOLDER]
 
 Devices hold a few pairs each and learn together for a fixed number of rounds, all of them in every round. Per
 ε the noise is calibrated for exactly these rounds. "gain" is how much the loss on pairs nobody held fell. The
-audit asks which of two texts, one that a device held and one nobody held, explains better what the coordinator
-received: each device's numbers ("local") or its group's sum ("secure"). It is calibrated, as an able attacker
-would: what texts have in common is taken off first.
+audit asks which of two texts, one that a device held and one nobody held, explains better what the
+coordinator received: each device's numbers ("local") or its group's sum ("secure"). It is calibrated, as an
+able attacker would: what texts have in common is taken off first.
 
-The task is least squares, small and exact; it shows how gain depends on the number of devices. The learning
+One task is least squares, small and exact; it shows how gain depends on the number of devices. The learning
 rate, which a task fixes in public, is the best of three on another draw. No time is measured, so it may run
 beside anything.
 """
@@ -57,6 +57,7 @@ class Setting:
     rank: int
     rounds: int = 40
     directions: int = 64
+    rates: tuple[float, ...] = RATES
 
     @property
     def devices(self) -> int:
@@ -195,7 +196,9 @@ def run(setting: Setting, epsilon: float, *, secure: bool, best: float | None) -
     names = [number.to_bytes(4, "big") for number in range(setting.devices)]
     cut = grouped(names, GROUP, b"audit") if secure else [(name,) for name in names]
     groups = [np.array([int.from_bytes(name, "big") for name in group]) for group in cut]
-    rate = max(RATES, key=lambda each: learn(setting, plan, groups, rate=each, seed=2).gain)
+    rate = setting.rates[0]
+    if len(setting.rates) > 1:
+        rate = max(setting.rates, key=lambda each: learn(setting, plan, groups, rate=each, seed=2).gain)
     outcome = learn(setting, plan, groups, rate=rate, seed=1)
     present, absent = audit(setting, outcome, groups)
     value = auc(present, absent)
@@ -241,14 +244,20 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, help="write the rows here as JSON")
-    parser.add_argument("--devices", type=int, nargs="+", default=[64, 256, 1024])
-    parser.add_argument("--pairs", type=int, nargs="+", default=[16], help="pairs per device")
+    parser.add_argument("--devices", type=int, nargs="*", default=[64, 256, 1024])
+    parser.add_argument("--pairs", type=int, nargs="*", default=[16], help="pairs per device")
+    parser.add_argument("--features", type=Path, help="also on the activations cached in this folder")
+    parser.add_argument("--data", type=Path, default=Path(), help="where the texts are, if not cached yet")
     parser.add_argument("--write-measured", action="store_true", help="renew what `preview` tells the owner")
     options = parser.parse_args(arguments)
     rows = []
     for devices in options.devices:
         for pairs in options.pairs:
             rows += table(convex(devices, pairs))
+    if options.features:
+        from benchmarks.federation_audit_features import real
+
+        rows += table(real(options.data, options.features))
     content = [dataclasses.asdict(row) for row in rows]
     if options.out:
         options.out.write_text(json.dumps(content, indent=1) + "\n")

@@ -77,6 +77,8 @@ class Lab:
         ]
         self._rows = self.head.rows(np.arange(self.head.vocabulary))
         self._base: dict[bool, float] = {}
+        # Windows of devices without a subspace, made when FedAvg-LoRA asks for them.
+        self.full_width: dict[int, PairLosses] = {}
 
     @property
     def d(self) -> int:

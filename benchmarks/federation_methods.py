@@ -79,7 +79,7 @@ def fed_avg_lora(lab: Lab, setting: Setting, meter: Meter) -> Iterator[Adapter]:
     a = (rng.normal(size=(lab.rank, inner)) / np.sqrt(inner)).astype(np.float32)
     b = np.zeros((width, lab.rank), dtype=np.float32)
     size = FLOAT * (a.size + b.size)
-    full: dict[int, PairLosses] = {}
+    full: dict[int, PairLosses] = lab.full_width
     for _ in range(setting.rounds):
         locals_ = []
         for number in _asked(lab, setting, rng):

@@ -16,7 +16,7 @@ embedded model; the machine was shared, so compare seconds with each other only.
 
 All methods but FedAvg-LoRA train the same 32 × 32 numbers in the last down projection, between public
 directions taken from other users' pairs. Gain: fall of the loss (nats per token, whole vocabulary) on users
-that no device belongs to. Learning rate (the best of three) and the moment to stop are chosen for every
+that no device belongs to. Learning rate (the best of two or three) and the moment to stop are chosen for every
 method on the public users. Bytes are per asked device and round; ours are whole messages with envelope and
 signature, the others bare payload."""
 
@@ -51,7 +51,7 @@ def _methods(rows: Sequence[dict[str, Any]]) -> str:
     reference = gains.get("FedAvg on the core")
     kseed = max((g for row in rows if row["method"] == "FedKSeed" for _, g in row["curve"]), default=None)
     lines = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: -row["gain"]):
         share = f"{row['gain'] / reference:.2f}" if reference else "–"
         best = max(row["curve"], key=lambda point: point[1])[0]
         reached = next((n for n, gain in row["curve"] if kseed and gain >= kseed), None)

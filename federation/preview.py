@@ -1,7 +1,7 @@
 """What is about to leave this device: the exact bytes, what they mean, and what could be inferred from them.
 
-In plain words for the owner. What could be inferred is measured by `benchmarks/federation_audit.py` and kept in
-`privacy/measured.json`; where the measurement does not cover a task, the worse case is told.
+In plain words for the owner. What could be inferred is measured by `benchmarks/federation_audit.py` and kept
+in `privacy/measured.json`; where the measurement does not cover a task, the worse case is told.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _inference(report: Report, task: Task, epsilon_after: float) -> tuple[str, .
         lines.append("Somebody who already holds one of your texts may well confirm that it is yours.")
     else:
         lines.append(
-            "In our test a coordinator was shown one text of a device and one of a stranger, and picked the right"
+            "In our test a coordinator saw a text of a device and one of a stranger, and picked the right"
             f" one {100 * row['auc']:.0f} times in 100 (50 is blind guessing): after {row['rounds']} rounds,"
             f" {_circumstances(row)}."
         )
