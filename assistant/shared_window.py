@@ -113,17 +113,11 @@ class PairLosses:
 
     def by_position(self, core: np.ndarray, changes: np.ndarray, positions: np.ndarray) -> np.ndarray:
         """−log p(target) at these positions, float32 [B, M]."""
-        rows, columns = self._shape
-        count = len(changes)
-        square = core.reshape(self._shape)
-        beside = changes.reshape(count, rows, columns).transpose(2, 1, 0).reshape(columns, rows * count)
-        losses = np.empty((len(positions), count), dtype=np.float32)
+        cores = (core + changes).reshape(-1, *self._shape)
+        losses = np.empty((len(positions), len(changes)), dtype=np.float32)
         for start in range(0, len(positions), CHUNK):
             block = positions[start : start + CHUNK]
-            keys = self._window.keys[block]
-            moved = (keys @ beside).reshape(len(block), rows, count)
-            moved += (keys @ square.T)[:, :, None]
-            logits = self._window.logits(block, moved)
+            logits = self._window.logits(block, self._window.moved(block, cores))
             logits -= logits.max(axis=1, keepdims=True)
             total = np.log(np.exp(logits).sum(axis=1))
             losses[start : start + CHUNK] = total - logits[:, 0]

@@ -68,6 +68,12 @@ def host(
         float, typer.Option("--grace", min=0, help="Seconds it waits for others after the quorum.")
     ] = 20.0,
     pause: Annotated[float, typer.Option("--pause", min=0, help="Seconds between rounds.")] = 1.0,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, help="Devices asked per round, drawn anew; 0 asks all.")
+    ] = 0,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Measure a state again while devices disagree about it.")
+    ] = False,
     model: ModelFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -107,6 +113,8 @@ def host(
                 deadline_s=deadline,
                 grace_s=grace,
                 pause_s=pause,
+                sample=sample,
+                hold=hold,
                 listen=listen,
                 port=port,
                 names=names or (),

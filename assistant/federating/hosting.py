@@ -112,6 +112,8 @@ def run(
     deadline_s: float,
     grace_s: float,
     pause_s: float,
+    sample: int,
+    hold: bool,
     listen: str,
     port: int,
     names: Sequence[str],
@@ -134,6 +136,8 @@ def run(
         deadline=deadline_s,
         grace=min(grace_s, deadline_s),
         pause=pause_s,
+        sample=sample,
+        hold=hold and signed.task.window.blocks == 1,
     )
 
     # Members know the address they joined at.

@@ -16,7 +16,8 @@ from assistant.federating.places import Places, membership
 from assistant.federating.shared_version import forget_shared
 from assistant.paths import Paths
 from assistant.store import Store
-from federation.consent import Consent, Limits, Mode, usage_on
+from federation.consent import Consent, Limits, Mode
+from federation.flower.gate import reports_in, used_on
 from federation.flower.invite import read_invite
 from federation.flower.membership import Membership
 from federation.ledger import Verification
@@ -142,7 +143,7 @@ def standing(paths: Paths) -> Standing:
         entries = list(member.ledger().entries())
     except FederationError as problem:
         entries, trouble = [], str(problem)
-    today = usage_on(datetime.now().astimezone(), entries)
+    today = used_on(datetime.now().astimezone(), entries)
     spent: float | None = None
     if signed.task.privacy.noise_multiplier:
         try:
@@ -162,7 +163,7 @@ def standing(paths: Paths) -> Standing:
         head=log.head.hex(),
         sent_today=today.rounds,
         bytes_today=today.sent_bytes,
-        sent_rounds=len({entry.round for entry in entries}),
+        sent_rounds=len({entry.round for entry in reports_in(entries)}),
         epsilon_spent=spent,
         node=_node(member.standing_file),
         trouble=trouble,

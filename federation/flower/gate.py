@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from federation.consent import Answer, ConsentFile, Mode, Request, Verdict, decide, usage_on
+from federation.consent import Answer, ConsentFile, Mode, Request, Usage, Verdict, decide, usage_on
 from federation.flower.bundle import FromDevice
 from federation.flower.errors import CarrierError
-from federation.ledger import Ledger
+from federation.ledger import SENT, Entry, Ledger
 from federation.log import RoundLog
 from federation.refusal import FederationError
 from federation.wire import Report, parse_as
@@ -51,7 +51,7 @@ class Gate:
                 round_number, allowed = self._log.next_round, self.may_connect()
             else:
                 round_number = parse_as(Report, answer.report).round
-                today = usage_on(moment, list(self._ledger.entries()))
+                today = used_on(moment, list(self._ledger.entries()))
                 self.last = decide(consent, Request(len(payload), self._epsilon_after()), today)
                 allowed = self.last.answer is Answer.SEND or (
                     self.last.answer is Answer.ASK and self._ask(answer.report, self.last)
@@ -73,11 +73,25 @@ class Gate:
         return True
 
 
+def used_on(moment: datetime, entries: Sequence[Entry]) -> Usage:
+    """What went out on that day: all bytes, and the rounds that a report was sent for."""
+    everything = usage_on(moment, list(entries))
+    return Usage(usage_on(moment, reports_in(entries)).rounds, everything.sent_bytes)
+
+
+def reports_in(entries: Sequence[Entry]) -> list[Entry]:
+    """Those entries that hold a report; the others only say where this device stands in the public log."""
+    return [entry for entry in entries if entry.kind == SENT and _report(entry.payload) is not None]
+
+
+def _report(payload: bytes) -> bytes | None:
+    try:
+        return FromDevice.from_bytes(payload).report
+    except CarrierError:
+        return None
+
+
 def answered(ledger: Ledger, task: str) -> bytes | None:
     """The last report that was sent in a task, as `Device` wants to know it. Raises LedgerBroken."""
-    last = None
-    for entry in ledger.entries():
-        if entry.kind == "sent" and entry.task == task:
-            report = FromDevice.from_bytes(entry.payload).report
-            last = report if report is not None else last
-    return last
+    found = [entry for entry in reports_in(list(ledger.entries())) if entry.task == task]
+    return _report(found[-1].payload) if found else None

@@ -7,6 +7,7 @@ is already installed; anything else is refused with a fixed sentence. Knows no F
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,8 +184,7 @@ class Node:
         try:
             payload = handler(incoming.payload)
         except Exception as problem:  # a message must not be able to end the node
-            # Only the type: a text could hold what it was about.
-            self._tell("failed", type(problem).__name__)
+            self._tell("failed", _where(problem))
             return
         if payload is None:
             self._tell("declined", "nothing to send")
@@ -208,3 +208,9 @@ class Node:
         except CarrierError:
             pass  # the lease ends by itself
         self._tell("offline", "")
+
+
+def _where(problem: Exception) -> str:
+    """Which error in which line of code; never its text, which could hold what it was about."""
+    frame = traceback.extract_tb(problem.__traceback__)[-1]
+    return f"{type(problem).__name__} in {Path(frame.filename).name}, line {frame.lineno}"

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from federation.flower.errors import CarrierError
 
 
@@ -68,7 +70,8 @@ class Rule:
 
     A round opens when `quorum` nodes are there. It closes when all who were asked have answered, `grace`
     after the quorum was reached, or at `deadline`; with fewer reports than the quorum it is asked again.
-    `pause` is between rounds. `rounds` is how many are wanted in all.
+    `pause` is between rounds. `rounds` is how many are wanted in all. `sample` nodes are asked per round,
+    drawn anew each time; 0 asks all. With `hold` a state is measured again while devices disagree about it.
     """
 
     rounds: int
@@ -78,6 +81,8 @@ class Rule:
     pause: float = 1.0
     poll: float = 0.1
     longest_poll: float = 1.0
+    sample: int = 0
+    hold: bool = False
 
 
 # A node that is behind is told what it missed at most so often in one round.
@@ -92,6 +97,7 @@ class Rounds:
         exchange: Exchange,
         steward: Steward,
         rule: Rule,
+        rng: np.random.Generator,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
@@ -99,6 +105,7 @@ class Rounds:
         self._exchange = exchange
         self._steward = steward
         self._rule = rule
+        self._rng = rng
         self._clock = clock
         self._now = now
         # Where each node said that it stands.
@@ -125,7 +132,8 @@ class Rounds:
         happened = self._read()
         if self._opened is None:
             return self._between(nodes) or happened
-        self._ask(nodes - self._asked.keys())
+        if not self._rule.sample:
+            self._ask(nodes - self._asked.keys())
         moment = self._clock()
         if self._reports >= self._rule.quorum and self._reached is None:
             self._reached = moment
@@ -143,7 +151,7 @@ class Rounds:
             self._asked, self._settled = {}, set()
             self._exchange.forget()
             self._steward.open(int(self._now() + self._rule.deadline))
-            self._ask(nodes)
+            self._ask(self._drawn(nodes))
             return True
         head, told = self._told
         if head != self._steward.head:
@@ -156,6 +164,15 @@ class Rounds:
             told.add(node)
             self._send(node)
         return True
+
+    def _drawn(self, nodes: set[int]) -> list[int]:
+        """Who is asked in this round; never fewer than the quorum."""
+        wanted = max(self._rule.sample, self._rule.quorum)
+        if not self._rule.sample or wanted >= len(nodes):
+            return sorted(nodes)
+        chosen = self._rng.choice(len(nodes), wanted, replace=False)
+        ordered = sorted(nodes)
+        return [ordered[place] for place in chosen]
 
     def _ask(self, nodes: Collection[int]) -> None:
         for node in sorted(nodes):

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 from flwr.app import Context, Message
 from flwr.serverapp import Grid, ServerApp
 
@@ -24,6 +25,7 @@ from federation.flower.errors import Malformed
 from federation.flower.host import say_alive
 from federation.flower.rounds import Rounds, Rule, serve
 from federation.flower.steward import CoreSteward, StewardFiles, report_progress
+from federation.schedule import VarianceControl
 
 PROGRESS = "progress.json"
 ERROR = "rounds.error"
@@ -74,9 +76,9 @@ def main(grid: Grid, context: Context) -> None:
 def _run(grid: Grid, folder: Path) -> None:
     say_alive(folder)
     rule = Rule(**json.loads((folder / _RULE).read_text(encoding="ascii")))
-    steward = CoreSteward(StewardFiles(folder))
+    steward = CoreSteward(StewardFiles(folder), hold=VarianceControl().hold if rule.hold else False)
     exchange = GridExchange(grid)
-    rounds = Rounds(exchange, steward, rule)
+    rounds = Rounds(exchange, steward, rule, np.random.Generator(np.random.Philox()))
     told: tuple[object, ...] = ()
 
     def tell() -> None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from federation.aggregate import Unmask
-from federation.coordinator import Coordinator
+from federation.coordinator import Coordinator, Hold
 from federation.flower.bundle import PART_BYTES, PAYLOAD_LIMIT, FromDevice, ToDevice
 from federation.flower.certificates import write_private
 from federation.flower.errors import Malformed
@@ -106,12 +106,14 @@ class CoreSteward:
         files: StewardFiles,
         *,
         unmask: Unmask | None = None,
+        hold: Hold | bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Raises Refused and FederationError when a file is damaged or does not fit the others."""
         self._files = files
         self._members = Members(files.members)
         self._unmask = unmask
+        self._hold = hold
         self._now = now
         signed = files.signed_task()
         self._log = RoundLog(signed, files.log)
@@ -175,7 +177,7 @@ class CoreSteward:
     def close(self) -> bool:
         self._request = None
         try:
-            record = self._coordinator.close_round(unmask=self._unmask)
+            record = self._coordinator.close_round(unmask=self._unmask, hold=self._hold)
         except FederationError as problem:
             raise Malformed(str(problem)) from problem
         self._finished += record is not None

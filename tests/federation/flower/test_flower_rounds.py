@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from federation.flower.errors import Malformed
@@ -93,7 +94,8 @@ def begin(post: Post, clock: Clock, **rule: float) -> tuple[Rounds, Counting]:
     """Rounds of which the first is open, and everybody was asked."""
     steward = Counting()
     options = {"rounds": 2, "quorum": 2, "deadline": 100.0, "grace": 10.0, "pause": 0.0, **rule}
-    rounds = Rounds(post, steward, Rule(**options), clock=clock, now=lambda: 1000.0)  # type: ignore[arg-type]
+    rng = np.random.Generator(np.random.Philox(1))
+    rounds = Rounds(post, steward, Rule(**options), rng, clock=clock, now=lambda: 1000.0)  # type: ignore[arg-type]
     rounds.step()
     return rounds, steward
 
@@ -199,3 +201,18 @@ def test_after_the_last_round_everybody_is_brought_to_its_state(post: Post, cloc
     rounds.step()
     assert post.take_sent() == [(4, b"from ? to 1")]
     assert not rounds.step()
+
+
+def test_a_sample_of_many_is_asked_and_another_one_each_time(post: Post, clock: Clock) -> None:
+    post.here = set(range(100))
+    rounds, _ = begin(post, clock, sample=8, rounds=3)
+    first = {node for node, _ in post.take_sent()}
+    assert len(first) == 8
+    rounds.step()
+    assert post.take_sent() == []
+    post.answers = [(node, b"0!") for node in first]
+    rounds.step()
+    rounds.step()
+    second = {node for node, _ in post.take_sent()}
+    assert len(second) == 8
+    assert second != first

@@ -101,7 +101,8 @@ def play(neighbours: Neighbours, coordinator: CoreSteward, rounds: int) -> None:
     """Steps until the rounds are finished and everybody has heard of it."""
     clock = iter(range(10**6))
     rule = Rule(rounds, quorum=2, deadline=60.0, grace=5.0, pause=0.0)
-    running = Rounds(neighbours, coordinator, rule, clock=lambda: float(next(clock)), now=lambda: 1000.0)
+    rng = np.random.Generator(np.random.Philox(3))
+    running = Rounds(neighbours, coordinator, rule, rng, clock=lambda: float(next(clock)), now=lambda: 1000.0)
     for _ in range(40 * rounds):
         running.step()
     assert coordinator.finished >= rounds
@@ -147,6 +148,16 @@ def test_who_missed_very_much_catches_up_in_pieces(
     neighbours.homes[2] = join(2)
     play(neighbours, coordinator := steward(files), 7)
     assert neighbours.homes[2].log.head == coordinator.head
+
+
+def test_a_state_is_measured_again_while_devices_disagree(
+    files: StewardFiles, join: Callable[[int], Home]
+) -> None:
+    neighbours = Neighbours({number: join(number) for number in range(2)})
+    play(neighbours, CoreSteward(files, hold=lambda parts: len(parts) == 2, now=lambda: 1000.0), 2)
+    assert not any(neighbours.homes[0].device.core)
+    play(neighbours, steward(files), 3)
+    assert any(neighbours.homes[0].device.core)
 
 
 def test_a_stranger_and_junk_change_nothing(files: StewardFiles, join: Callable[[int], Home]) -> None:
