@@ -34,13 +34,16 @@ def _head(rows: Sequence[Row], command: str) -> str:
     def seen(field: str) -> str:
         return "; ".join(sorted({str(row[field]) for row in rows}))
 
+    lessons = "; ".join(
+        sorted({", ".join(f"{count} {kind}" for kind, count in row["lessons"].items()) for row in rows})
+    )
     quick = ""
     if any(row["quick"] for row in rows):
         quick = "\n\n**A quick run: it shows that the benchmark works and says nothing about the methods.**"
     return f"""# Tuning methods compared
 
-Made by `{command}`. Machine: {seen("machine")}, {seen("threads")} threads. Lessons (sequences of each kind):
-{seen("lessons")}, {seen("wordings")} given wordings of each fact.{quick}
+Made by `{command}`. Machine: {seen("machine")}; threads: {seen("threads")}.
+Lessons: {lessons}; given wordings of each fact: {seen("wordings")}.{quick}
 
 All methods learn the same lessons, each in a fresh process, and every adapter answers in the same engine.
 
