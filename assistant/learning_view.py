@@ -82,8 +82,12 @@ def _history(versions: list[Version]) -> Section:
         if report.get("general_checked"):
             checks += f", {report['general_kept']} of {report['general_checked']} general answers as before"
         when = version.created[:16].replace("T", " ")
-        lines.append(f"{version.id} {version.state}, {when}, {len(version.pair_ids)} pairs{checks}")
+        lines.append(f"{version.id} {version.state}, {when}, {_pairs(len(version.pair_ids))}{checks}")
     return Section("History of versions", tuple(lines), "Nothing was learned yet.")
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def _short(text: str) -> str:

@@ -31,8 +31,9 @@ class Estimate:
         """For the owner: about how long, and from what this is known."""
         total = self.total_s
         told = f"{total:.0f} s" if total < 90 else f"{total / 60:.0f} min"
+        pairs = "1 pair" if self.pairs == 1 else f"{self.pairs} pairs"
         name = self.version_id
-        return f"The next tuning learns {self.pairs} pairs ({self.fresh} new): about {told}, as {name} took."
+        return f"The next tuning learns {pairs} ({self.fresh} new): about {told}, as {name} took."
 
 
 def estimate(versions: Sequence[Version], pairs: Sequence[Pair], method: str) -> Estimate | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import json
 import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,11 +94,16 @@ class Forgetting:
 
 
 class Forgettings:
-    """Erases what a scope means, and keeps the receipts."""
+    """Erases what a scope means, and keeps the receipts.
+
+    Attributes:
+        rounds_of: counts the federated rounds that used one of these pairs; nobody does yet.
+    """
 
     def __init__(self, session: Session, paths: Paths) -> None:
         self._session = session
         self._paths = paths
+        self.rounds_of: Callable[[Sequence[int]], int] = lambda pair_ids: 0
 
     def preview(self, scope: Scope) -> Preview:
         """What `erase` would take along; nothing changes. Raises UsageError for an unknown turn or chat."""
@@ -195,7 +201,8 @@ class Forgettings:
         files = doomed_files(self._paths, traces, adapters=adapters, since=since)
         ours = {*files, *(f"{self._paths.database.name}{end}" for end in ("", "-wal", "-shm"))}
         _, kept = files_that_hold(self._paths, traces, without=ours)
-        preview = replace(preview, files=tuple(files), kept_files=tuple(kept))
+        rounds = self.rounds_of(chosen.pairs)
+        preview = replace(preview, files=tuple(files), kept_files=tuple(kept), rounds=rounds)
         return preview, traces
 
     def _delete(self, db: sqlite3.Connection, chosen: Selection, preview: Preview) -> None:

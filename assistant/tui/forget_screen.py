@@ -137,6 +137,8 @@ class ForgetScreen(Screen[bool]):
             with reporting(self.app):
                 forgetting = await asyncio.to_thread(self._forgetter.forget, scope)
                 self._has_forgotten = True
+                self.query_one(Input).value = ""
+                self.remove_class("-typing")
                 self._tell("Receipt", [("", sentence) for sentence in receipt_sentences(forgetting.receipt)])
                 self._say(
                     f"Forgotten. The receipt is forget-{forgetting.id:04d}.json in the folder receipts."

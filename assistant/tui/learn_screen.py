@@ -202,6 +202,7 @@ class LearnScreen(Screen[None]):
             listed.clear_options()
             listed.add_options([Option(_label(pair), id=str(pair.id)) for pair in pairs])
             listed.display = bool(pairs)
+            listed.highlighted = 0 if pairs else None
 
     def _plan(self) -> str:
         """What the next tuning costs, and what starts it."""

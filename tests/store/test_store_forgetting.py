@@ -218,6 +218,12 @@ def test_a_killed_forgetting_is_completed_at_the_next_start(paths: Paths, place:
         assert store.versions.list() == []
 
 
+def test_federated_rounds_are_counted_by_whoever_keeps_them(store: Store) -> None:
+    fill(store)
+    store.forgettings.rounds_of = lambda pair_ids: 4 if 1 in pair_ids else 0
+    assert store.forgettings.preview(Scope(turns=(1,))).rounds == 4
+
+
 def test_the_journal_holds_no_text(store: Store) -> None:
     fill(store)
     store.forgettings.erase(Scope(word=SECRET))
