@@ -217,7 +217,7 @@ class Notice:
         prompt = turn.id if turn.role == "user" else turn.reply_to
         if prompt is None:
             return [turn_id]
-        replies = [other.id for other in self._store.chats.turns(turn.chat_id) if other.reply_to == prompt]
+        replies = [other.id for other in self._store.chats.replies(prompt)]
         return sorted({prompt, turn_id, *replies})
 
     def _save_index(self) -> None:

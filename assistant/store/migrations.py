@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assistant.errors import StoreCorrupt, StoreError
+from assistant.store.branch_steps import m010_branches, m011_chat_details, m012_large_homes
 from assistant.store.database import Session
 from assistant.store.pair_steps import m008_own_replies, m009_contradictions
 from assistant.store.records import now
@@ -219,6 +220,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_questions,
     m008_own_replies,
     m009_contradictions,
+    m010_branches,
+    m011_chat_details,
+    m012_large_homes,
 )
 
 

@@ -1,4 +1,4 @@
-"""Opens the file and offers chats, exchanges, imports, marks, pairs, questions and versions."""
+"""Opens the file and offers chats with their branches, marks, pairs, versions and whatever else is kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from assistant.errors import DiskFull
 from assistant.paths import Paths
+from assistant.store.branches import Branches
 from assistant.store.chats import Chats
 from assistant.store.database import (
     Session,
@@ -25,6 +26,7 @@ from assistant.store.importing import Imports
 from assistant.store.marks import Marks
 from assistant.store.migrations import migrate, require_current, schema_number
 from assistant.store.pairs import Pairs
+from assistant.store.personas import Personas
 from assistant.store.questions import Questions
 from assistant.store.versions import Versions
 
@@ -45,10 +47,12 @@ class Store:
         self._db: Database | None = None
         self.paths = paths
         self.chats = Chats(session, index=paths.index)
+        self.branches = Branches(session)
         self.exchanges = Exchanges(session)
         self.imports = Imports(session)
         self.marks = Marks(session)
         self.pairs = Pairs(session)
+        self.personas = Personas(session)
         self.questions = Questions(session)
         self.versions = Versions(session, adapters=paths.adapters)
         self.recovered = self.chats.recover() if lock else 0

@@ -76,8 +76,10 @@ def test_a_migration_that_was_interrupted_is_finished_at_the_next_start(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.store.migrations.MIGRATIONS", MIGRATIONS[:3])
-    with Store.open(paths) as store:
-        store.chats.create("Kept")
+    Store.open(paths).close()
+    with closing(sqlite3.connect(paths.database)) as db:
+        db.execute("INSERT INTO chats (title, created, updated) VALUES ('Kept', '2026', '2026')")
+        db.commit()
     monkeypatch.undo()
     with Store.open(Paths(paths.home)) as store:
         assert [chat.title for chat in store.chats.list()] == ["Kept"]
