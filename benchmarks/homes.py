@@ -1,4 +1,4 @@
-"""Synthetic homes of any size: chats of made-up words whose frequencies follow Zipf's law, as in real text."""
+"""Synthetic homes of any size: chats of made-up words whose frequencies follow Zipf's law."""
 
 from __future__ import annotations
 

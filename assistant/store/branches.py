@@ -51,7 +51,7 @@ class Branches:
         }
 
     def cut(self, chat_id: int, after: int | None) -> None:
-        """Let the path end with this turn (None: before the first), so that what is added next goes on there."""
+        """Let the path end with this turn (None: before the first); what is added next goes on there."""
         with self._session.writing() as db:
             if after is not None:
                 _chat_of(db, after)

@@ -39,7 +39,7 @@ class Chats:
     def list(
         self, limit: int | None = None, *, tag: str | None = None, pinned: bool = False
     ) -> builtins.list[Chat]:
-        """Pinned chats come first, then the chat that was written to last. Only those with `tag`, if given."""
+        """Pinned chats first, then the chat that was written to last. Only those with `tag`, if given."""
         conditions = ["TRUE"]
         if tag is not None:
             conditions.append("id IN (SELECT chat_id FROM chat_tags WHERE tag = :tag)")

@@ -41,7 +41,8 @@ class Personas:
             raise UsageError("A persona needs a text that the model is told.")
         with self._session.writing() as db:
             db.execute(
-                "INSERT INTO personas VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET prompt = excluded.prompt",
+                "INSERT INTO personas VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET prompt = excluded.prompt",
                 (name, prompt, now()),
             )
         return self.get(name)

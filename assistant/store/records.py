@@ -55,8 +55,8 @@ class Turn:
     `role` is system, user or assistant. `state` is "streaming" while a reply grows, then "done",
     "stopped" (by the owner or a crash; the text is partial) or "lost" (no usable text).
     `adapters` are the ids of the versions that were in force. `loss` is how unsure the model was of its own
-    reply: nats per token, None where it was not measured. `parent` is the turn before it; `visible` says whether
-    it is on the path that is shown, and not another version of what is there.
+    reply: nats per token, None where it was not measured. `parent` is the turn before it; `visible` says
+    whether it is on the path that is shown, and not another version of what is there.
     """
 
     id: int

@@ -8,6 +8,7 @@ from assistant.store.records import SearchHit
 
 # Guillemets carry no meaning in terminal markup, JSON or Markdown.
 MATCH_START, MATCH_END = "«", "»"
+RANKED_HITS = 2_000
 _SNIPPET_WORDS = 16
 
 
@@ -26,7 +27,10 @@ def match_expression(query: str) -> str:
 
 
 def find(db: sqlite3.Connection, query: str, limit: int) -> list[SearchHit]:
-    """Matching titles first, then turns, each by relevance (BM25) and then the newest first."""
+    """Matching titles first, then turns, each by relevance (BM25) and then the newest first.
+
+    Of more than `RANKED_HITS` turns the newest are given, whatever their relevance.
+    """
     expression = match_expression(query)
     if not expression:
         return []
@@ -37,12 +41,18 @@ def find(db: sqlite3.Connection, query: str, limit: int) -> list[SearchHit]:
         " WHERE chats_fts MATCH ? ORDER BY rank, c.id DESC LIMIT ?",
         (MATCH_START, MATCH_END, _SNIPPET_WORDS, expression, limit),
     ).fetchall()
+    left = limit - len(titles)
+    # A word that is everywhere tells nothing about relevance, and ranking all its places takes seconds.
+    counted = "SELECT count(*) FROM (SELECT 1 FROM turns_fts WHERE turns_fts MATCH ? LIMIT ?)"
+    is_common = db.execute(counted, (expression, RANKED_HITS + 1)).fetchone()[0] > RANKED_HITS
     turns = db.execute(
         "SELECT c.id AS chat_id, c.title, t.id AS turn_id, t.role, t.created,"
         " snippet(turns_fts, 0, ?, ?, '…', ?) AS snippet"
-        " FROM turns_fts JOIN turns AS t ON t.id = turns_fts.rowid JOIN chats AS c ON c.id = t.chat_id"
-        " WHERE turns_fts MATCH ? ORDER BY rank, t.id DESC LIMIT ?",
-        (MATCH_START, MATCH_END, _SNIPPET_WORDS, expression, limit - len(titles)),
+        " FROM turns_fts CROSS JOIN turns AS t ON t.id = turns_fts.rowid"
+        " CROSS JOIN chats AS c ON c.id = t.chat_id"
+        f" WHERE turns_fts MATCH ? ORDER BY {'turns_fts.rowid DESC' if is_common else 'rank, t.id DESC'}"
+        " LIMIT ?",
+        (MATCH_START, MATCH_END, _SNIPPET_WORDS, expression, left),
     ).fetchall()
     return [
         SearchHit(row["chat_id"], row["title"], row["turn_id"], row["role"], row["snippet"], row["created"])

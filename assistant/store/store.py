@@ -20,6 +20,7 @@ from assistant.store.database import (
     create_private,
     translated,
     verify,
+    was_closed_in_order,
 )
 from assistant.store.exchanges import Exchanges
 from assistant.store.importing import Imports
@@ -75,10 +76,11 @@ class Store:
     def _open_to_write(cls, paths: Paths) -> Store:
         with translated(paths.home):
             paths.ensure()
+        is_sound = was_closed_in_order(paths.database, paths.lock)
         lock = WriterLock(paths.lock)
         try:
             if _has_content(paths.database):
-                verify(paths.database, exclusive=True, inspect=schema_number)
+                verify(paths.database, exclusive=True, inspect=schema_number, is_known_sound=is_sound)
             create_private(paths.database)
             session = Session(connect(paths.database, write=True), paths.database)
             try:
@@ -104,7 +106,8 @@ class Store:
             migrate(session)
             connection.execute("PRAGMA query_only = ON")
             return cls(session, paths, None)
-        verify(paths.database, exclusive=False, inspect=require_current)
+        is_sound = was_closed_in_order(paths.database, paths.lock)
+        verify(paths.database, exclusive=False, inspect=require_current, is_known_sound=is_sound)
         return cls(Session(connect(paths.database, write=False), paths.database), paths, None)
 
     @property
@@ -147,6 +150,7 @@ class Store:
             self._db = None
         self._session.close()
         if self._lock is not None:
+            self._lock.note_sound(self.paths.database)
             self._lock.release()
 
     def __enter__(self) -> Store:
