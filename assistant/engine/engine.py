@@ -76,17 +76,21 @@ class Engine:
         grammar: str | None = None,
         background: bool = False,
         adapters: bool = True,
+        prefix: str = "",
     ) -> Reply:
         """Answer the conversation; blocks until the answer is complete.
 
         `on_piece` gets each new piece of text on the engine thread; `cancel` is checked before each token.
         With `background` waiting chats go first; without `adapters` the base model answers. The oldest
-        messages are left out when the context is full. Raises ModelError.
+        messages are left out when the context is full. With `prefix` the answer goes on behind this text, and
+        only what is new is given. Raises ModelError.
         """
 
         def job() -> Reply:
             parts = self._ready()
-            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens)
+            begun = parts.model.tokenise(prefix, special=False) if prefix else []
+            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens, len(begun))
+            prompt += begun
             suspended = not adapters and bool(self._adapters)
             if suspended:
                 parts.adapters.suspend()
@@ -260,11 +264,13 @@ class Engine:
         finally:
             self._borrowed -= 1
 
-    def _fit(self, parts: _Parts, messages: list[Message], max_tokens: int) -> tuple[list[int], int]:
+    def _fit(
+        self, parts: _Parts, messages: list[Message], max_tokens: int, begun: int = 0
+    ) -> tuple[list[int], int]:
         """The prompt without the oldest messages that leave no room for an answer, and how many those are."""
         from assistant.engine.generate import ANSWER_ROOM
 
-        limit = self.context_tokens - min(max_tokens, ANSWER_ROOM, self.context_tokens // 4)
+        limit = self.context_tokens - begun - min(max_tokens, ANSWER_ROOM, self.context_tokens // 4)
         dropped = 0
         while True:
             prompt = parts.template.prompt(messages)
