@@ -105,7 +105,9 @@ class UnsavedTurns:
         self.mend()
 
     def _children(self, turn_id: int | None) -> list[_Node]:
-        return [node for node in self._nodes.values() if node.turn.parent == turn_id]
+        # A copy, because the screen may read while an answer is added by its thread.
+        nodes = list(self._nodes.values())
+        return [node for node in nodes if node.turn.parent == turn_id]
 
     def _chosen_after(self, turn_id: int | None) -> _Node | None:
         return next((node for node in self._children(turn_id) if node.chosen), None)

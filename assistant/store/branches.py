@@ -16,6 +16,7 @@ from assistant.errors import UsageError
 from assistant.store.database import Session
 from assistant.store.records import Chat, now
 
+_FORK = " (fork)"
 _PATH = """WITH RECURSIVE path(id) AS (
     SELECT id FROM turns WHERE chat_id = :chat AND parent IS NULL AND chosen
     UNION ALL SELECT turns.id FROM turns JOIN path ON turns.parent = path.id WHERE turns.chosen)"""
@@ -97,8 +98,8 @@ class Branches:
                 ).fetchall()
             return list(dict.fromkeys([turn_id, *(row[0] for row in rows)]))
 
-    def fork(self, turn_id: int, title: str) -> Chat:
-        """A new chat with copies of the path up to this turn and the same details.
+    def fork(self, turn_id: int) -> Chat:
+        """A new chat with copies of the path up to this turn and the same details; its title says (fork).
 
         A copy remembers what it was copied from, so that nothing counts twice in learning.
         """
@@ -107,10 +108,11 @@ class Branches:
         with self._session.writing() as db:
             source = _chat_of(db, turn_id)
             moment = now()
+            title = as_chat(db, source).title.removesuffix(_FORK) or "Untitled"
             chat_id = db.execute(
                 "INSERT INTO chats (title, created, updated, learn, system, persona)"
                 " SELECT ?, ?, ?, learn, system, persona FROM chats WHERE id = ?",
-                (title, moment, moment, source),
+                (title + _FORK, moment, moment, source),
             ).lastrowid
             db.execute(
                 "INSERT INTO chat_tags SELECT ?, tag FROM chat_tags WHERE chat_id = ?", (chat_id, source)

@@ -114,7 +114,8 @@ def test_a_fork_copies_the_path_and_counts_nothing_twice(store: Store, chat_id: 
     store.chats.set_system(chat_id, "Be brief.", persona="Brief")
     _, told = say(store, chat_id, "p1", "a1")
     say(store, chat_id, "p2", "a2")
-    fork = store.branches.fork(told, "Branches, from a1")
+    fork = store.branches.fork(told)
+    assert fork.title == "Branches (fork)"
     assert (fork.tags, fork.system, fork.persona) == (("two-words", "work"), "Be brief.", "Brief")
     assert shown(store, fork.id) == ["p1", "a1"]
     assert store.exchanges.count_after(0) == 2
