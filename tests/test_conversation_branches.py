@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,14 @@ import pytest
 from assistant.conversation import Conversation
 from assistant.errors import ModelError, UsageError
 from assistant.marks import apply_mark
+from assistant.noticing import Notice
 from assistant.paths import Paths
 from assistant.settings import Settings
 from assistant.store import Store, Turn
+from selection.buffer import SelectionBuffer
+from selection.embedding import Embedded
 from tests.doubles import ScriptedEngine
+from tests.selection.turns import unit, varied
 
 
 @pytest.fixture
@@ -196,3 +201,47 @@ def test_learning_follows_the_path(store: Store) -> None:
     conversation.delete(first.id)
     assert store.pairs.list(None) == []
     assert shown(conversation) == ["What is it?", "b1"]
+
+
+def test_the_selection_holds_only_what_is_shown(store: Store) -> None:
+    buffer = SelectionBuffer(store.db, store.paths.index, allowed=store.exchanges.learnable)
+
+    def statements(text: str) -> list[Said]:
+        return [Said("What is my dog called?", "Biscuit.")] if "dog" in text else []
+
+    def talking(act: Callable[[Conversation], object], chat_id: int | None = None) -> Conversation:
+        """Act in a chat and wait until everything that is finished was looked at."""
+        notice = Notice(store, Embedding, buffer, statement_pairs=statements)
+        engine = ScriptedEngine([f"answer {len(store.chats.list())}"])
+        conversation = Conversation(store, engine, Settings(), chat_id, after_turn=notice.after_turn)
+        act(conversation)
+        assert notice.close()
+        return conversation
+
+    first = talking(lambda chat: chat.send("my dog is called Biscuit"))
+    asked, told = first.turns()
+    assert [item.turn_id for item in buffer.items()] == [told.id]
+    assert len(store.pairs.list("active")) == 1
+
+    edited = talking(lambda chat: chat.answer(chat.edit_message(asked.id, "hello")), first.chat_id)
+    assert [item.turn_id for item in buffer.items()] == [edited.turns()[-1].id]
+    assert store.pairs.list("active") == []
+
+    talking(lambda chat: chat.show_version(told.id), first.chat_id)
+    assert [item.turn_id for item in buffer.items()] == [told.id]
+    assert [pair.answer for pair in store.pairs.list("active")] == ["Biscuit."]
+
+
+@dataclass(frozen=True)
+class Said:
+    question: str
+    answer: str
+
+
+class Embedding:
+    """Gives every text the same place."""
+
+    name = "same"
+
+    def embed(self, text: str) -> Embedded:
+        return Embedded(unit(1.0), varied(3))

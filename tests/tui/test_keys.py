@@ -19,7 +19,7 @@ from assistant.tui.learn_screen import LearnScreen
 from assistant.tui.prompt import PromptInput
 from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
-from assistant.tui.turn_view import AnswerView, TurnView
+from assistant.tui.turn_view import AnswerView, TurnView, UserView
 from assistant.tui.versions_screen import VersionsScreen
 from tests.doubles import ScriptedServices
 from tests.tui.conftest import Opener
@@ -123,7 +123,15 @@ async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, in
 
 
 def test_every_action_of_the_settings_has_its_binding() -> None:
-    places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
-    dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
+    places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, UserView, AnswerView, EditScreen)
+    dialogs = (
+        SearchScreen,
+        RenameDialog,
+        ConfirmDialog,
+        LearnScreen,
+        VersionsScreen,
+        ReviewScreen,
+        HelpScreen,
+    )
     bindings = [each for place in (*places, *dialogs) for each in place.BINDINGS if isinstance(each, Binding)]
     assert sorted(binding.id for binding in bindings if binding.id) == sorted(ACTIONS)
