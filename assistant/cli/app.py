@@ -13,14 +13,14 @@ import click
 import typer
 
 from assistant import __version__
-from assistant.cli import adapters, ask, chats, data, demo, doctor, learn
+from assistant.cli import adapters, ask, chats, data, demo, doctor, learn, personas
 from assistant.cli.options import ModelFile, settings_with
 from assistant.cli.output import ReaderGone, say
 from assistant.errors import AssistantError
 from assistant.paths import default_paths
 
 # To add a group of verbs: import its module above and name it here. Help lists them in this order.
-GROUPS = (ask, learn, adapters, chats, data, doctor, demo)
+GROUPS = (ask, learn, adapters, chats, personas, data, doctor, demo)
 
 EXIT_CODES = (
     (0, "fine"),
@@ -62,6 +62,9 @@ def _show_version(wanted: bool) -> None:
 def chat(
     context: typer.Context,
     plain: Annotated[bool, typer.Option("--plain", help="Chat line by line, without a screen.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Begin with a chat that is never stored and never learned from.")
+    ] = False,
     model: ModelFile = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
@@ -75,11 +78,11 @@ def chat(
     if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
         from assistant import plain as line_mode
 
-        line_mode.run(paths, settings, sys.stdin, sys.stdout, chosen)
+        line_mode.run(paths, settings, sys.stdin, sys.stdout, chosen, private=private)
     else:
         from assistant import tui
 
-        raise typer.Exit(tui.run(paths, settings, chosen))
+        raise typer.Exit(tui.run(paths, settings, chosen, private=private))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
