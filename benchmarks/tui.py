@@ -22,6 +22,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,14 @@ from benchmarks.homes import build, word
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS, ROWS = 120, 40
 PATIENCE_S = 20.0
-# No word of the stream has these letters, so what is echoed can't be mistaken for what is streamed.
-KEYS = "àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþ"
+# Each is typed once and no word of the stream has one, so an echo can't be mistaken for anything else.
+LETTERS = [chr(code) for code in (*range(0xE0, 0x250), *range(0x400, 0x482)) if chr(code).isalpha()]
+KEYS_PER_REPLY = 25
+"""What is typed during about four seconds of one answer: no answer streams for ever."""
+PARAGRAPH = (
+    f"Some **bold** words and `code`, then {'quite a few plain words that fill the lines ' * 6}.\n\n"
+    "* one\n* two\n* three\n\n```python\nfor n in range(3):\n    print(n)\n```\n\n"
+)
 
 OPEN = """
 import sys, time
@@ -97,8 +104,7 @@ def serve(home: Path, tokens_per_s: float) -> None:
     from assistant.tui.app import AssistantApp
     from tests.doubles import ScriptedEngine, ScriptedLearner, ScriptedServices
 
-    paragraph = "Some **bold** words, `code`, and a list:\n\n* one\n* two\n\n```python\nprint(1)\n```\n\n"
-    engine = ScriptedEngine([paragraph * 2000], delay_s=1 / tokens_per_s)
+    engine = ScriptedEngine([PARAGRAPH * 100], delay_s=1 / tokens_per_s)
     with Store.open(Paths(home)) as store:
         services = ScriptedServices(store, engine, Settings(), ScriptedLearner(store))
         AssistantApp(services, private=True).run()  # type: ignore[arg-type]
@@ -116,10 +122,15 @@ def type_while_streaming(home: Path, keys: int, tokens_per_s: float) -> dict[str
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         _wait_for(terminal, "private chat")
         _drain(terminal, 1.0)
-        idle = _type(terminal, keys)
-        os.write(terminal, b"\r")
-        _wait_for(terminal, "bold")
-        streaming = _type(terminal, keys)
+        letters = iter(LETTERS)
+        idle = _type(terminal, letters, min(keys, 100))
+        streaming: list[float] = []
+        while len(streaming) < min(keys, len(LETTERS) - 150):
+            os.write(terminal, b"\r")
+            _wait_for(terminal, "bold")
+            streaming += _type(terminal, letters, KEYS_PER_REPLY)
+            os.write(terminal, b"\x1b")
+            _drain(terminal, 1.0)
         return {"idle": idle, "streaming": streaming}
     finally:
         os.kill(child, signal.SIGKILL)
@@ -127,10 +138,10 @@ def type_while_streaming(home: Path, keys: int, tokens_per_s: float) -> dict[str
         os.close(terminal)
 
 
-def _type(terminal: int, keys: int) -> list[float]:
+def _type(terminal: int, letters: Iterator[str], keys: int) -> list[float]:
     taken = []
-    for number in range(keys):
-        letter = KEYS[number % len(KEYS)]
+    for _ in range(keys):
+        letter = next(letters)
         _drain(terminal, 0.12)
         started = time.perf_counter()
         os.write(terminal, letter.encode())
@@ -186,7 +197,8 @@ def main() -> None:
     if not paths.database.exists():
         print(f"making {options.chats} chats with {options.turns} turns in {options.home} …")
         build(paths, chats=options.chats, turns=options.turns, seed=options.seed)
-    time.sleep(3)  # a file that was closed just now is checked as a whole
+    open_home(options.home, 1)  # a home that was not closed in order is checked as a whole
+    time.sleep(3)  # and so is one that was closed just now
     opened = open_home(options.home, 5)
     searched = search_home(options.home, options.times, options.seed)
     typed = type_while_streaming(options.home, options.keys, options.tokens_per_s)

@@ -16,13 +16,15 @@ _SNIPPET_WORDS = 16
 def match_expression(query: str) -> str:
     """The FTS5 expression for what a person typed: every word, the last one also as a beginning.
 
-    Words are quoted, so that operators and punctuation are plain text. Empty if there is no word.
+    Words are quoted, so that operators and punctuation are plain text. Empty if there is no word. A single
+    Latin letter is no beginning: it would join the lists of a tenth of all words.
     """
     words = [word.replace("\0", "") for word in query.split()]
     # Punctuation alone is no token; as a phrase it would make the whole expression match nothing.
     words = [word for word in words if any(letter.isalnum() for letter in word)]
     quoted = ['"' + word.replace('"', '""') + '"' for word in words]
-    if quoted and words[-1][-1].isalnum():
+    is_letter = bool(words) and len(words[-1]) == 1 and words[-1].isascii()
+    if quoted and words[-1][-1].isalnum() and not is_letter:
         quoted[-1] += "*"
     return " ".join(quoted)
 
