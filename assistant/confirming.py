@@ -147,9 +147,9 @@ class Confirming:
             if self._store.pairs.get(pair.id).state != "unconfirmed" or pair.turn_id is None:
                 return None
             said = self._store.chats.turn(pair.turn_id)
-            replies = [turn.id for turn in self._store.chats.turns(said.chat_id) if turn.reply_to == said.id]
+            replies = [turn.id for turn in self._store.chats.replies(said.id)]
             marks = [self._store.marks.latest(turn_id) for turn_id in replies]
-            if not self._store.chats.get(said.chat_id).learn:
+            if not said.visible or not self._store.chats.get(said.chat_id).learn:
                 return None
         except UsageError:
             # Deleted by another hand since the list was read.

@@ -43,7 +43,7 @@ class Notice:
     """Looks at finished turns, one at a time, in the background.
 
     Nothing here may disturb a chat: errors of the worker are logged by type and turn number, never with text.
-    A chat whose `learn` is off is not looked at.
+    A chat whose `learn` is off is not looked at, nor is a version that is not shown.
 
     Args:
         load_embedder: called once, by the worker, when the first turn comes.
@@ -152,7 +152,11 @@ class Notice:
         with self._lock:
             if not self._may_learn(exchange.user, exchange.reply):
                 return
+            # Another version of the answer brings the message again, but no news of its owner.
+            known = {(pair.question, pair.answer) for pair in self._store.pairs.for_turn(exchange.user.id)}
             for statement in found:
+                if (statement.question, statement.answer) in known:
+                    continue
                 self._store.pairs.add(
                     statement.question,
                     statement.answer,
@@ -181,8 +185,8 @@ class Notice:
             decision = self._buffer.consider(
                 Candidate(exchange.reply.id, text, vectors.sentence, vectors.tokens, embedder.name)
             )
-            if not self._exists(exchange.reply):
-                # The chat was deleted by another hand since the check above.
+            if not self._is_shown(exchange.reply):
+                # The chat was deleted, or another version chosen, by another hand since the check above.
                 self._buffer.forget([exchange.reply.id])
                 return
         if self._on_decision is not None:
@@ -200,16 +204,16 @@ class Notice:
         return self._embedder
 
     def _may_learn(self, *turns: Turn) -> bool:
-        if any(not self._exists(turn) or self._buffer.is_skipped(turn.id) for turn in turns):
+        if any(not self._is_shown(turn) or self._buffer.is_skipped(turn.id) for turn in turns):
             return False
         return self._store.chats.get(turns[0].chat_id).learn
 
-    def _exists(self, turn: Turn) -> bool:
+    def _is_shown(self, turn: Turn) -> bool:
+        """Whether the turn still exists, on the path that the owner sees."""
         try:
-            self._store.chats.turn(turn.id)
+            return self._store.chats.turn(turn.id).visible
         except UsageError:
             return False
-        return True
 
     def _exchange_of(self, turn_id: int) -> list[int]:
         """The prompt and the replies to it that a turn belongs to, as turn numbers in order."""
@@ -217,7 +221,7 @@ class Notice:
         prompt = turn.id if turn.role == "user" else turn.reply_to
         if prompt is None:
             return [turn_id]
-        replies = [other.id for other in self._store.chats.turns(turn.chat_id) if other.reply_to == prompt]
+        replies = [other.id for other in self._store.chats.replies(prompt)]
         return sorted({prompt, turn_id, *replies})
 
     def _save_index(self) -> None:

@@ -51,6 +51,9 @@ class ScriptedEngine:
         self.holding = threading.Event()
         self.seen: list[list[Message]] = []
         self.samplings: list[Sampling] = []
+        self.prefixes: list[str] = []
+        self.dropped = 0
+        self.stops = "end"
         self.error = error
         self._answers = list(answers)
         self._delay_s = delay_s
@@ -76,14 +79,16 @@ class ScriptedEngine:
         background: bool = False,
         adapters: bool | Sequence[AdapterUse] = True,
         cut: bool = True,
+        prefix: str = "",
     ) -> Reply:
         self.load()
         with self._lock:
+            self.prefixes.append(prefix)
             answer = self._answers[len(self.seen) % len(self._answers)]
             self.seen.append(list(messages))
             self.samplings.append(sampling)
             words: list[str] = []
-            stopped = "end"
+            stopped = self.stops
             for word in re.findall(r"\s*\S+\s*?", answer):
                 if len(words) == self._hold_after:
                     self._hold(cancel)
@@ -99,7 +104,16 @@ class ScriptedEngine:
                     on_piece(word)
             uses = self.adapters if adapters is True else tuple(adapters or ())
             used = tuple(use.version for use in uses)
-            return Reply("".join(words), len(words), self.context_used(messages), 42.0, 0.01, stopped, used)
+            return Reply(
+                "".join(words),
+                len(words),
+                self.context_used(messages),
+                42.0,
+                0.01,
+                stopped,
+                used,
+                dropped=self.dropped,
+            )
 
     def context_used(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) for message in messages)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from assistant.commands import COMMANDS
 from assistant.errors import ModelError
 from assistant.paths import Paths
-from assistant.plain import COMMANDS, PlainChat
+from assistant.plain import PlainChat
+from assistant.plain_commands import ACTS
 from assistant.settings import Settings
 from assistant.store import Store
 from tests.doubles import ScriptedEngine, ScriptedLearner, ScriptedServices
@@ -81,7 +83,7 @@ def test_learn_tells_each_stage_and_the_result(services: ScriptedServices) -> No
 
 def test_help_names_every_command_and_quit_ends(services: ScriptedServices) -> None:
     out, err = talk(services, "/help", "/quit", "not answered")
-    assert all(name in err for name in COMMANDS)
+    assert all(command.usage in err for command in COMMANDS.values())
     assert out == ""
 
 
@@ -106,3 +108,75 @@ def test_without_remembering_nothing_is_saved(services: ScriptedServices) -> Non
 def test_the_screen_library_is_never_imported() -> None:
     code = "import sys, assistant.plain; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent).returncode == 0
+
+
+def test_every_command_of_the_table_is_obeyed() -> None:
+    assert list(ACTS) == list(COMMANDS)
+
+
+def test_answers_have_versions(services: ScriptedServices) -> None:
+    out, err = talk(services, "hi", "/again", "/version before", "/version after", "/version after")
+    assert out == "Assistant: One.\nAssistant: Two.\n"
+    assert "Version 1 of 2: One." in err
+    assert "Version 2 of 2: Two." in err
+    assert "no further version" in err
+
+
+def test_a_message_is_sent_again_in_other_words(services: ScriptedServices) -> None:
+    talk(services, "hi", "/resend hello")
+    (chat,) = services.store.chats.list()
+    assert [turn.content for turn in services.store.chats.turns(chat.id)] == ["hello", "Two."]
+
+
+def test_an_answer_goes_on(services: ScriptedServices) -> None:
+    talk(services, "hi", "/continue")
+    (chat,) = services.store.chats.list()
+    assert services.store.chats.turns(chat.id)[-1].content == "One.Two."
+
+
+def test_a_chat_gets_a_title_a_pin_tags_and_a_fork(services: ScriptedServices) -> None:
+    _, err = talk(services, "hi", "/rename Greetings", "/pin", "/tag Home work", "/chats", "/fork", "/chats")
+    assert "1  Greetings  (pinned, 2 messages, " in err
+    assert "#home #work" in err
+    assert "2  Greetings (fork)  (2 messages" in err
+
+
+def test_what_the_model_is_told_before_a_chat(services: ScriptedServices) -> None:
+    _, err = talk(
+        services, "/system Be brief.", "hi", "/system", "/persona Pirate Say arr.", "hi", "/persona"
+    )
+    assert [messages[0].content for messages in services.engine.seen] == ["Be brief.", "Say arr."]
+    assert "Now: Pirate." in err
+
+
+def test_a_private_chat_is_kept_nowhere(services: ScriptedServices) -> None:
+    out, err = talk(services, "/private", "hi", "/good", "/new", "/private", "/again")
+    assert out == "Assistant: One.\nAssistant: Two.\n"
+    assert "never stored" in err
+    assert services.store.chats.list() == []
+
+
+def test_the_last_message_is_deleted_after_a_second_word(services: ScriptedServices) -> None:
+    _, err = talk(services, "hi", "/delete", "/delete yes")
+    assert "/delete yes does it" in err
+    (chat,) = services.store.chats.list()
+    assert [turn.role for turn in services.store.chats.turns(chat.id)] == ["user"]
+
+
+def test_an_answer_is_saved_to_a_new_file_only(services: ScriptedServices, tmp_path: Path) -> None:
+    file = tmp_path / "answer.md"
+    _, err = talk(services, "hi", f"/save {file}", f"/save {file}")
+    assert file.read_text() == "One.\n"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "exists already" in err
+
+
+def test_a_full_context_is_told_once(services: ScriptedServices) -> None:
+    services.engine.dropped = 2
+    _, err = talk(services, "hi", "more")
+    assert err.count("the context is full: the model did not see the 2 oldest messages") == 1
+
+
+def test_a_path_is_no_command(services: ScriptedServices) -> None:
+    out, _ = talk(services, "/usr/bin is what?")
+    assert out == "Assistant: One.\n"

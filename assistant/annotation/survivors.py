@@ -78,7 +78,7 @@ def learnable_exchange(store: Store, buffer: Buffer, turn_id: int) -> tuple[Turn
         return None
     try:
         reply = store.chats.turn(turn_id)
-        if reply.state != "done" or not reply.content.strip() or reply.reply_to is None:
+        if reply.state != "done" or not (reply.visible and reply.content.strip()) or reply.reply_to is None:
             return None
         prompt = store.chats.turn(reply.reply_to)
         if not prompt.content.strip() or not store.chats.get(reply.chat_id).learn:

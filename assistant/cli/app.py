@@ -24,6 +24,7 @@ from assistant.cli import (
     forget,
     learn,
     models,
+    personas,
     serve,
     settings,
     setup,
@@ -44,6 +45,7 @@ GROUPS = (
     forget,
     federation,
     chats,
+    personas,
     models,
     settings,
     serve,
@@ -93,6 +95,9 @@ def _show_version(wanted: bool) -> None:
 def chat(
     context: typer.Context,
     plain: Annotated[bool, typer.Option("--plain", help="Chat line by line, without a screen.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Begin with a chat that is never stored and never learned from.")
+    ] = False,
     model: ModelFile = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
@@ -106,11 +111,11 @@ def chat(
     if plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
         from assistant import plain as line_mode
 
-        line_mode.run(paths, settings, sys.stdin, sys.stdout, chosen)
+        line_mode.run(paths, settings, sys.stdin, sys.stdout, chosen, private=private)
     else:
         from assistant import tui
 
-        raise typer.Exit(tui.run(paths, settings, chosen))
+        raise typer.Exit(tui.run(paths, settings, chosen, private=private))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -46,6 +46,9 @@ def ask(
     system: Annotated[
         str | None, typer.Option("--system", help="Say this to the model before the prompt.")
     ] = None,
+    persona: Annotated[
+        str | None, typer.Option("--persona", metavar="NAME", help="Answer as this persona.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer one prompt, or with --stdin one per line; each is a conversation of its own."""
@@ -53,7 +56,11 @@ def ask(
 
     if (prompt is None) == (not each_line):
         raise UsageError("Give either a prompt or --stdin.")
+    if system is not None and persona is not None:
+        raise UsageError("Give either --system or --persona.")
     paths = default_paths()
+    if persona is not None:
+        system = _prompt_of(paths, persona)
     settings = settings_with(
         paths, model, seed=seed, max_tokens=max_tokens, temperature=temperature, system_prompt=system
     )
@@ -64,6 +71,13 @@ def ask(
             _use_what_is_in_force(engine, paths)
         for text in prompts:
             _answer(engine, settings, text, as_json=as_json)
+
+
+def _prompt_of(paths: Paths, persona: str) -> str:
+    from assistant.store import Store
+
+    with Store.open(paths, write=False) as store:
+        return store.personas.get(persona).prompt
 
 
 def _use_what_is_in_force(engine: Engine, paths: Paths) -> None:

@@ -1,4 +1,4 @@
-"""`assistant chats`: list, read, search, rename, delete, import and export chats."""
+"""`assistant chats`: list, read, search, rename, delete, import and export chats; details are next door."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assistant.cli import chat_details
 from assistant.cli.output import AsJson, Yes, confirm, document, line, printable, say, table
 from assistant.cli.progress_bar import ProgressBar
 from assistant.errors import AssistantError
@@ -55,26 +56,43 @@ def register(app: typer.Typer) -> None:
     group.command()(show)
     group.command()(search)
     group.command()(rename)
+    chat_details.register(group)
     group.command()(delete)
     group.command("import")(import_chats)
     group.command()(export)
     app.add_typer(group, name="chats")
 
 
-def list_chats(limit: Limit = None, as_json: AsJson = False) -> None:
-    """List chats, the last used first."""
+def list_chats(
+    limit: Limit = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only chats with this tag.")] = None,
+    pinned: Annotated[bool, typer.Option("--pinned", help="Only pinned chats.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List chats, pinned ones first, then the last used."""
     from assistant.store import Store
 
     with Store.open(default_paths(), write=False) as store:
-        chats = store.chats.list(limit)
+        chats = store.chats.list(limit, tag=tag, pinned=pinned)
     if as_json:
         document(chats)
         return
     rows = [
-        (chat.id, chat.updated[:16].replace("T", " "), chat.turns, chat.title or "(untitled)")
+        (
+            chat.id,
+            chat.updated[:16].replace("T", " "),
+            chat.turns,
+            " · ".join(
+                [chat.title or "(untitled)", *(["pinned"] if chat.pinned else []), *_signs(chat.tags)]
+            ),
+        )
         for chat in chats
     ]
     table(("CHAT", "LAST USED (UTC)", "TURNS", "TITLE"), rows, empty="There are no chats yet.")
+
+
+def _signs(tags: Iterable[str]) -> list[str]:
+    return [f"#{tag}" for tag in tags]
 
 
 def show(chat_id: ChatId, as_json: AsJson = False) -> None:

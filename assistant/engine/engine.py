@@ -82,18 +82,22 @@ class Engine:
         background: bool = False,
         adapters: bool | Sequence[AdapterUse] = True,
         cut: bool = True,
+        prefix: str = "",
     ) -> Reply:
         """Answer the conversation; blocks until the answer is complete.
 
         `on_piece` gets each new piece of text on the engine thread; `cancel` is checked before each token.
         With `background` waiting chats go first. `adapters` are those in force (True), none (False: the base
         model answers) or exactly these, for this answer alone. The oldest messages are left out when the
-        context is full; without `cut` that raises ContextFull instead. Raises ModelError and AdapterError.
+        context is full; without `cut` that raises ContextFull instead. With `prefix` the answer goes on
+        behind this text, and only what is new is given. Raises ModelError and AdapterError.
         """
 
         def job() -> Reply:
             parts = self._ready()
-            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens, cut=cut)
+            begun = parts.model.tokenise(prefix, special=False) if prefix else []
+            prompt, dropped = self._fit(parts, list(messages), sampling.max_tokens, len(begun), cut=cut)
+            prompt += begun
             uses = self._adapters if adapters is True else tuple(adapters or ())
             with ExitStack() as stack:
                 if uses != self._adapters:
@@ -265,12 +269,12 @@ class Engine:
             self._borrowed -= 1
 
     def _fit(
-        self, parts: _Parts, messages: list[Message], max_tokens: int, *, cut: bool
+        self, parts: _Parts, messages: list[Message], max_tokens: int, begun: int = 0, *, cut: bool
     ) -> tuple[list[int], int]:
         """The prompt without the oldest messages that leave no room for an answer, and how many those are."""
         from assistant.engine.generate import ANSWER_ROOM
 
-        limit = self.context_tokens - min(max_tokens, ANSWER_ROOM, self.context_tokens // 4)
+        limit = self.context_tokens - begun - min(max_tokens, ANSWER_ROOM, self.context_tokens // 4)
         dropped = 0
         while True:
             prompt = parts.template.prompt(messages)

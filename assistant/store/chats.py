@@ -9,12 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from assistant.errors import UsageError
-from assistant.store import search, transfer
+from assistant.store import branches, search, transfer
 from assistant.store.database import Session
 from assistant.store.imported import add_draft
 from assistant.store.records import ROLES, Chat, Deletion, ImportSummary, SearchHit, Turn, now, storable
 
-_CHAT = "SELECT *, (SELECT count(*) FROM turns WHERE chat_id = chats.id) AS turns FROM chats"
+_CHAT = (
+    "SELECT *, (SELECT count(*) FROM turns WHERE chat_id = chats.id AND visible) AS turns,"
+    " (SELECT group_concat(tag, ' ') FROM chat_tags WHERE chat_id = chats.id) AS tags FROM chats"
+)
 
 
 class Chats:
@@ -33,11 +36,20 @@ class Chats:
             ).lastrowid
             return self._chat(db, number)
 
-    def list(self, limit: int | None = None) -> builtins.list[Chat]:
-        """The chat that was written to last comes first."""
+    def list(
+        self, limit: int | None = None, *, tag: str | None = None, pinned: bool = False
+    ) -> builtins.list[Chat]:
+        """Pinned chats first, then the chat that was written to last. Only those with `tag`, if given."""
+        conditions = ["TRUE"]
+        if tag is not None:
+            conditions.append("id IN (SELECT chat_id FROM chat_tags WHERE tag = :tag)")
+        if pinned:
+            conditions.append("pinned")
         with self._session.reading() as db:
             rows = db.execute(
-                f"{_CHAT} ORDER BY updated DESC, id DESC LIMIT ?", (-1 if limit is None else limit,)
+                f"{_CHAT} WHERE {' AND '.join(conditions)}"
+                " ORDER BY pinned DESC, updated DESC, id DESC LIMIT :limit",
+                {"tag": as_tag(tag or ""), "limit": -1 if limit is None else limit},
             )
             return [_as_chat(row) for row in rows]
 
@@ -56,6 +68,30 @@ class Chats:
             db.execute("UPDATE chats SET learn = ? WHERE id = ?", (learn, chat_id))
             return self._chat(db, chat_id)
 
+    def set_pinned(self, chat_id: int, pinned: bool) -> Chat:
+        """Whether this chat is listed before all others."""
+        with self._session.writing() as db:
+            db.execute("UPDATE chats SET pinned = ? WHERE id = ?", (pinned, chat_id))
+            return self._chat(db, chat_id)
+
+    def set_tags(self, chat_id: int, tags: Iterable[str]) -> Chat:
+        """Give a chat exactly these tags; see `as_tag` for how they are written."""
+        written = [tag for tag in dict.fromkeys(as_tag(tag) for tag in tags) if tag]
+        with self._session.writing() as db:
+            self._chat(db, chat_id)
+            db.execute("DELETE FROM chat_tags WHERE chat_id = ?", (chat_id,))
+            db.executemany("INSERT INTO chat_tags VALUES (?, ?)", [(chat_id, tag) for tag in written])
+            return self._chat(db, chat_id)
+
+    def set_system(self, chat_id: int, system: str | None, *, persona: str = "") -> Chat:
+        """What the model is told before this chat; None is what the settings say."""
+        with self._session.writing() as db:
+            db.execute(
+                "UPDATE chats SET system = ?, persona = ? WHERE id = ?",
+                (None if system is None else storable(system), storable(persona), chat_id),
+            )
+            return self._chat(db, chat_id)
+
     def delete(self, chat_id: int) -> Deletion:
         """Remove a chat with its marks, its pairs, its place in the selection, and their bytes.
 
@@ -64,7 +100,7 @@ class Chats:
         with self._session.writing() as db:
             self._chat(db, chat_id)
             turn_ids = [row[0] for row in db.execute("SELECT id FROM turns WHERE chat_id = ?", (chat_id,))]
-            deletion = self._forget(db, turn_ids)
+            deletion = self._forget(db, turn_ids, close_gaps=False)
             db.execute("DELETE FROM chats WHERE id = ?", (chat_id,))
             search.rebuild(db)
         self._session.scrub()
@@ -72,11 +108,18 @@ class Chats:
 
     def delete_turn(self, turn_id: int) -> Deletion:
         """Remove one turn as thoroughly as `delete` removes a chat."""
+        return self.delete_turns([turn_id])
+
+    def delete_turns(self, turn_ids: Sequence[int]) -> Deletion:
+        """Remove turns as thoroughly as `delete` removes a chat; what follows them closes the gap.
+
+        `Branches.going_with` tells which turns should go with one.
+        """
         with self._session.writing() as db:
-            turn = self._turn(db, turn_id)
-            deletion = self._forget(db, [turn_id])
+            turns = [self._turn(db, turn_id) for turn_id in turn_ids]
+            deletion = self._forget(db, turn_ids)
             # A reply that failed before its first word leaves no bytes to look for.
-            if not turn.content and not deletion.pairs:
+            if not any(turn.content for turn in turns) and not deletion.pairs:
                 return deletion
             search.rebuild(db)
         self._session.scrub()
@@ -138,11 +181,36 @@ class Chats:
             db.execute("UPDATE chats SET updated = ? WHERE id = ?", (now(), turn.chat_id))
             return turn
 
-    def turns(self, chat_id: int) -> builtins.list[Turn]:
+    def resume_reply(self, turn_id: int) -> Turn:
+        """Put a finished reply into state "streaming" again, so that it can go on."""
+        with self._session.writing() as db:
+            self._turn(db, turn_id)
+            db.execute("UPDATE turns SET state = 'streaming' WHERE id = ? AND role = 'assistant'", (turn_id,))
+            return self._turn(db, turn_id)
+
+    def turns(self, chat_id: int, *, last: int | None = None) -> builtins.list[Turn]:
+        """What is shown of a chat, in order: all of it, or the last so many turns."""
         with self._session.reading() as db:
             self._chat(db, chat_id)
-            rows = db.execute("SELECT * FROM turns WHERE chat_id = ? ORDER BY id", (chat_id,))
+            rows = db.execute(
+                "SELECT * FROM turns WHERE chat_id = ? AND visible ORDER BY id DESC LIMIT ?",
+                (chat_id, -1 if last is None else last),
+            ).fetchall()
+            return [_as_turn(row) for row in reversed(rows)]
+
+    def replies(self, turn_id: int) -> builtins.list[Turn]:
+        """All answers to a message, other versions included, oldest first."""
+        with self._session.reading() as db:
+            rows = db.execute("SELECT * FROM turns WHERE reply_to = ? ORDER BY id", (turn_id,))
             return [_as_turn(row) for row in rows]
+
+    def prompts(self, limit: int) -> builtins.list[str]:
+        """The owner's last messages without repetitions, the newest first.."""
+        with self._session.reading() as db:
+            rows = db.execute(
+                "SELECT content FROM turns WHERE role = 'user' ORDER BY id DESC LIMIT ?", (limit,)
+            )
+            return builtins.list(dict.fromkeys(row[0] for row in rows))
 
     def turn(self, turn_id: int) -> Turn:
         with self._session.reading() as db:
@@ -209,8 +277,13 @@ class Chats:
         db.execute("UPDATE chats SET updated = ? WHERE id = ?", (moment, chat_id))
         return self._turn(db, number)
 
-    def _forget(self, db: sqlite3.Connection, turn_ids: Sequence[int]) -> Deletion:
+    def _forget(
+        self, db: sqlite3.Connection, turn_ids: Sequence[int], *, close_gaps: bool = True
+    ) -> Deletion:
         ids = json.dumps(list(turn_ids))
+        touched = branches.chats_of(db, turn_ids) if close_gaps else []
+        if close_gaps:
+            branches.close_gaps(db, turn_ids)
         of_turns = "turn_id IN (SELECT value FROM json_each(?))"
         pair_ids = [row[0] for row in db.execute(f"SELECT id FROM pairs WHERE {of_turns}", (ids,))]
         versions = db.execute(
@@ -224,14 +297,13 @@ class Chats:
         self._index.unlink(missing_ok=True)
         # Marks, pairs, wordings and rejects follow by their references.
         db.execute("DELETE FROM turns WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+        for chat_id in touched:
+            branches.mend(db, chat_id)
         return Deletion(len(turn_ids), len(pair_ids), tuple(row[0] for row in versions))
 
     @staticmethod
     def _chat(db: sqlite3.Connection, chat_id: int | None) -> Chat:
-        row = db.execute(f"{_CHAT} WHERE id = ?", (chat_id,)).fetchone()
-        if row is None:
-            raise UsageError(f"There is no chat {chat_id}.", hint="`assistant chats list` shows them.")
-        return _as_chat(row)
+        return as_chat(db, chat_id)
 
     @staticmethod
     def _turn(db: sqlite3.Connection, turn_id: int | None) -> Turn:
@@ -239,6 +311,19 @@ class Chats:
         if row is None:
             raise UsageError(f"There is no turn {turn_id}.")
         return _as_turn(row)
+
+
+def as_tag(text: str) -> str:
+    """A tag as it is kept: one word without its #, in small letters."""
+    return "-".join(storable(text).casefold().strip().lstrip("#").split())
+
+
+def as_chat(db: sqlite3.Connection, chat_id: int | None) -> Chat:
+    """One chat. Raises UsageError when there is none with this number."""
+    row = db.execute(f"{_CHAT} WHERE id = ?", (chat_id,)).fetchone()
+    if row is None:
+        raise UsageError(f"There is no chat {chat_id}.", hint="`assistant chats list` shows them.")
+    return _as_chat(row)
 
 
 def tables_about_turns(db: sqlite3.Connection) -> list[str]:
@@ -251,7 +336,18 @@ def tables_about_turns(db: sqlite3.Connection) -> list[str]:
 
 
 def _as_chat(row: sqlite3.Row) -> Chat:
-    return Chat(row["id"], row["title"], row["created"], row["updated"], row["turns"], bool(row["learn"]))
+    return Chat(
+        id=row["id"],
+        title=row["title"],
+        created=row["created"],
+        updated=row["updated"],
+        turns=row["turns"],
+        learn=bool(row["learn"]),
+        pinned=bool(row["pinned"]),
+        tags=tuple(sorted((row["tags"] or "").split())),
+        system=row["system"],
+        persona=row["persona"],
+    )
 
 
 def _as_turn(row: sqlite3.Row) -> Turn:
@@ -268,4 +364,6 @@ def _as_turn(row: sqlite3.Row) -> Turn:
         adapters=tuple(json.loads(row["adapters"])),
         reply_to=row["reply_to"],
         loss=row["loss"],
+        parent=row["parent"],
+        visible=bool(row["visible"]),
     )

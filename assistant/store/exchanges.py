@@ -14,8 +14,10 @@ from assistant.store.records import Exchange
 _SKIPPED = """SELECT coalesce(t.reply_to, t.id) FROM marks AS m JOIN turns AS t ON t.id = m.turn_id
     WHERE m.kind = 'skip' AND NOT m.undone
     AND m.id = (SELECT max(id) FROM marks WHERE turn_id = m.turn_id AND NOT undone)"""
+# What is not on the path that the owner sees is not learned from; nor is a copy beside its original.
 _LEARNABLE = f"""FROM turns AS t JOIN chats AS c ON c.id = t.chat_id
-    WHERE c.learn AND coalesce(t.reply_to, t.id) NOT IN ({_SKIPPED})"""
+    WHERE c.learn AND t.visible AND coalesce(t.reply_to, t.id) NOT IN ({_SKIPPED})
+    AND NOT EXISTS (SELECT 1 FROM turns AS o WHERE o.id = t.copy_of AND o.visible)"""
 _AFTER = f"{_LEARNABLE} AND t.id > ? AND t.role = 'assistant' AND t.state = 'done' AND t.reply_to IS NOT NULL"
 
 
@@ -26,7 +28,7 @@ class Exchanges:
         self._session = session
 
     def learnable(self, turn_ids: Collection[int]) -> set[int]:
-        """Those of the turns that exist, are in a chat that may be learned from, and are not marked."""
+        """Those of the turns that are shown in a chat that may be learned from, and are not marked."""
         with self._session.reading() as db:
             rows = db.execute(
                 f"SELECT t.id {_LEARNABLE} AND t.id IN (SELECT value FROM json_each(?))",

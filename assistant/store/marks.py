@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 
 from assistant.errors import UsageError
 from assistant.store.chats import storable
@@ -53,6 +55,16 @@ class Marks:
         with self._session.reading() as db:
             rows = db.execute("SELECT * FROM marks WHERE turn_id = ? AND NOT undone ORDER BY id", (turn_id,))
             return [_as_mark(row) for row in rows]
+
+    def latest_of(self, turn_ids: Collection[int]) -> dict[int, Mark]:
+        """The mark in force of each of these turns that has one."""
+        with self._session.reading() as db:
+            rows = db.execute(
+                "SELECT * FROM marks WHERE NOT undone AND turn_id IN (SELECT value FROM json_each(?))"
+                " ORDER BY id",
+                (json.dumps([*turn_ids]),),
+            )
+            return {row["turn_id"]: _as_mark(row) for row in rows}
 
     def latest(self, turn_id: int) -> Mark | None:
         marks = self.for_turn(turn_id)

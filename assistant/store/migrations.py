@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assistant.errors import StoreCorrupt, StoreError
+from assistant.store.branch_steps import m010_branches, m011_chat_details, m012_large_homes
 from assistant.store.database import Session
 from assistant.store.forgetting_steps import m013_forgettings
 from assistant.store.import_steps import m015_imported_chats
@@ -221,6 +222,9 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_questions,
     m008_own_replies,
     m009_contradictions,
+    m010_branches,
+    m011_chat_details,
+    m012_large_homes,
     m013_forgettings,
     m015_imported_chats,
 )

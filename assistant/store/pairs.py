@@ -8,6 +8,7 @@ opens the store may give it an eye for the same question in other words.
 from __future__ import annotations
 
 import builtins
+import json
 import sqlite3
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -184,6 +185,32 @@ class Pairs:
                     self._activate(db, older.id, [])
                     restored.append(self._pair(db, older.id))
             return restored
+
+    def hide_of(self, turn_ids: Iterable[int]) -> int:
+        """Switch off what was made from turns that are no longer shown; returns how many pairs."""
+        with self._session.writing() as db:
+            rows = db.execute(
+                "SELECT id FROM pairs WHERE state = 'active' AND turn_id IN (SELECT value FROM json_each(?))",
+                (json.dumps([*turn_ids]),),
+            ).fetchall()
+            for row in rows:
+                db.execute("UPDATE pairs SET hidden = 1 WHERE id = ?", (row["id"],))
+                self.take_back(row["id"])
+            return len(rows)
+
+    def show_of(self, turn_ids: Iterable[int]) -> int:
+        """Switch on again what `hide_of` had switched off, unless it was changed since."""
+        with self._session.writing() as db:
+            rows = db.execute(
+                "SELECT id, state FROM pairs WHERE hidden AND turn_id IN (SELECT value FROM json_each(?))",
+                (json.dumps([*turn_ids]),),
+            ).fetchall()
+            for row in rows:
+                db.execute("UPDATE pairs SET hidden = 0 WHERE id = ?", (row["id"],))
+        back = [row["id"] for row in rows if row["state"] == "off"]
+        for pair_id in back:
+            self.set_state(pair_id, "active")
+        return len(back)
 
     def delete(self, pair_id: int) -> None:
         """Remove a pair with its wordings and rejects, and their bytes."""

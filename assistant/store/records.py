@@ -21,7 +21,11 @@ def storable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A conversation. `learn` False keeps every turn of it out of learning."""
+    """A conversation. `learn` False keeps every turn of it out of learning.
+
+    `turns` counts what is shown, not other versions. `system` is what the model is told before this chat,
+    None for what the settings say; `persona` is the name under which that was chosen, if it has one.
+    """
 
     id: int
     title: str
@@ -29,6 +33,19 @@ class Chat:
     updated: str
     turns: int
     learn: bool
+    pinned: bool = False
+    tags: tuple[str, ...] = ()
+    system: str | None = None
+    persona: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A system prompt with a name."""
+
+    name: str
+    prompt: str
+    created: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,8 @@ class Turn:
     `role` is system, user or assistant. `state` is "streaming" while a reply grows, then "done",
     "stopped" (by the owner or a crash; the text is partial) or "lost" (no usable text).
     `adapters` are the ids of the versions that were in force. `loss` is how unsure the model was of its own
-    reply: nats per token, None where it was not measured.
+    reply: nats per token, None where it was not measured. `parent` is the turn before it; `visible` says
+    whether it is on the path that is shown, and not another version of what is there.
     """
 
     id: int
@@ -53,6 +71,8 @@ class Turn:
     adapters: tuple[str, ...]
     reply_to: int | None
     loss: float | None = None
+    parent: int | None = None
+    visible: bool = True
 
 
 @dataclass(frozen=True, slots=True)

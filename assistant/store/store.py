@@ -1,4 +1,4 @@
-"""Opens the file and offers chats, exchanges, imports, marks, pairs, questions and versions."""
+"""Opens the file and offers chats with their branches, marks, pairs, versions and whatever else is kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from assistant.errors import DiskFull
 from assistant.paths import Paths
+from assistant.store.branches import Branches
 from assistant.store.chats import Chats
 from assistant.store.database import (
     Session,
@@ -19,6 +20,7 @@ from assistant.store.database import (
     create_private,
     translated,
     verify,
+    was_closed_in_order,
 )
 from assistant.store.exchanges import Exchanges
 from assistant.store.forgetting import Forgettings
@@ -26,6 +28,7 @@ from assistant.store.importing import Imports
 from assistant.store.marks import Marks
 from assistant.store.migrations import migrate, require_current, schema_number
 from assistant.store.pairs import Pairs
+from assistant.store.personas import Personas
 from assistant.store.questions import Questions
 from assistant.store.versions import Versions
 
@@ -47,11 +50,13 @@ class Store:
         self._db: Database | None = None
         self.paths = paths
         self.chats = Chats(session, index=paths.index)
+        self.branches = Branches(session)
         self.exchanges = Exchanges(session)
         self.forgettings = Forgettings(session, paths)
         self.imports = Imports(session)
         self.marks = Marks(session)
         self.pairs = Pairs(session)
+        self.personas = Personas(session)
         self.questions = Questions(session)
         self.versions = Versions(session, adapters=paths.adapters)
         self.recovered = self.chats.recover() if lock else 0
@@ -79,10 +84,11 @@ class Store:
     def _open_to_write(cls, paths: Paths) -> Store:
         with translated(paths.home):
             paths.ensure()
+        is_sound = was_closed_in_order(paths.database, paths.lock)
         lock = WriterLock(paths.lock)
         try:
             if _has_content(paths.database):
-                verify(paths.database, exclusive=True, inspect=schema_number)
+                verify(paths.database, exclusive=True, inspect=schema_number, is_known_sound=is_sound)
             create_private(paths.database)
             session = Session(connect(paths.database, write=True), paths.database)
             try:
@@ -108,7 +114,8 @@ class Store:
             migrate(session)
             connection.execute("PRAGMA query_only = ON")
             return cls(session, paths, None)
-        verify(paths.database, exclusive=False, inspect=require_current)
+        is_sound = was_closed_in_order(paths.database, paths.lock)
+        verify(paths.database, exclusive=False, inspect=require_current, is_known_sound=is_sound)
         return cls(Session(connect(paths.database, write=False), paths.database), paths, None)
 
     @property
@@ -151,6 +158,7 @@ class Store:
             self._db = None
         self._session.close()
         if self._lock is not None:
+            self._lock.note_sound(self.paths.database)
             self._lock.release()
 
     def __enter__(self) -> Store:

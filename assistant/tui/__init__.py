@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from assistant.settings import Settings
 
 
-def run(paths: Paths, settings: Settings, model: Path | None = None) -> int:
-    """Show the app until the owner leaves it; returns the exit code.
+def run(paths: Paths, settings: Settings, model: Path | None = None, *, private: bool = False) -> int:
+    """Show the app until the owner leaves it, at first with a `private` chat; returns the exit code.
 
     Raises StoreError or SettingsError before the screen is taken over. The model is loaded behind the
     screen, so a missing model is reported in the app.
@@ -31,6 +31,6 @@ def run(paths: Paths, settings: Settings, model: Path | None = None) -> int:
         settings = first_run(paths, settings)
         model = model or (Path(settings.model).expanduser() if settings.model else None)
     with contextlib.closing(open_services(paths, settings, model)) as services:
-        app = AssistantApp(services)
+        app = AssistantApp(services, private=private)
         app.run()
         return app.return_code or 0

@@ -29,7 +29,7 @@ from assistant.tui.prompt import PromptInput
 from assistant.tui.reporting import reporting, show_error
 from assistant.tui.search_screen import SearchScreen
 from assistant.tui.tuning_schedule import LOOK_EVERY_S, TuningSchedule
-from assistant.tui.turn_view import AnswerView, TurnView
+from assistant.tui.turn_view import AnswerView, TurnView, UserView
 from assistant.tui.verbs import APP_VERBS, CHAT_VERBS, Verb
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ class AssistantApp(App[None]):
 
         error: AssistantError | None
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, private: bool = False) -> None:
         super().__init__()
         self._services = services
+        self._is_private = private
         self._learn_job: LearnJob | None = None
         self._is_outcome_told = True
         self._load_started = time.monotonic()
@@ -82,7 +83,7 @@ class AssistantApp(App[None]):
             self.theme = theme
         else:
             self.notify(f"There is no theme {theme!r}; Ctrl+P, Theme shows them.", severity="warning")
-        self._chat = ChatScreen(self._services, self.loading_words)
+        self._chat = ChatScreen(self._services, self.loading_words, private=self._is_private)
         self.push_screen(self._chat)
         self.set_interval(JOBS_EVERY_S, self._watch_jobs)
         self.set_interval(LOOK_EVERY_S, self._look_at_schedule)
@@ -211,6 +212,7 @@ class AssistantApp(App[None]):
             ("Writing", PromptInput.OWN_BINDINGS),
             ("Chat", ChatScreen.BINDINGS),
             ("A message you moved to with ↑", TurnView.BINDINGS),
+            ("Your own message", UserView.BINDINGS),
             ("An answer: each says what happens with it", AnswerView.BINDINGS),
             ("Correcting an answer", EditScreen.BINDINGS),
             (f"Search ({self.keys_of('chat.search')})", SearchScreen.BINDINGS),

@@ -30,9 +30,9 @@ class ChatDialogs:
         self._replies = replies
         self._open_chat = open_chat
 
-    def search(self) -> None:
+    def search(self, query: str = "") -> None:
         """Find words in all chats and jump to the place."""
-        self._pane.app.push_screen(SearchScreen(self._find), self._jump)
+        self._pane.app.push_screen(SearchScreen(self._find, query), self._jump)
 
     def rename(self, chat_id: int | None) -> None:
         """Give a chat another title; None is the new one, which has no title yet."""
@@ -44,7 +44,11 @@ class ChatDialogs:
             self._pane.app.push_screen(RenameDialog(chat.title), partial(self._rename, chat_id))
 
     def delete(self, chat_id: int | None) -> None:
-        """Delete a chat for good, if the owner says yes; None is the new one."""
+        """Delete a chat for good, if the owner says yes; None is the new one, or the private one."""
+        if chat_id is None and self._pane.conversation.is_private:
+            question = "End this private chat? It is nowhere else, so its messages are gone then."
+            self._pane.app.push_screen(ConfirmDialog(question, "End it"), self._end_private)
+            return
         if chat_id is None:
             self._pane.say("This chat has no messages yet, so there is nothing to delete.")
             return
@@ -60,13 +64,32 @@ class ChatDialogs:
             self._pane.app.push_screen(ConfirmDialog(question, "Delete"), partial(self._delete, chat_id))
 
     def _find(self, query: str) -> list[SearchHit]:
-        with reporting(self._pane.app):
-            return list(self._store.chats.search(query))
-        return []
+        return list(self._store.chats.search(query))
 
     async def _jump(self, hit: SearchHit | None) -> None:
-        if hit is not None:
+        if hit is None:
+            return
+        with reporting(self._pane.app):
+            is_hidden = hit.turn_id is not None and not self._store.chats.turn(hit.turn_id).visible
+            if hit.turn_id is not None and is_hidden:
+                if self._replies.is_writing_in(hit.chat_id):
+                    self._pane.say("This is in another version of a chat in which a reply is being written.")
+                    return
+                conversation = self._pane.conversation_of(hit.chat_id)
+                await asyncio.to_thread(conversation.show_version, hit.turn_id)
             await self._open_chat(hit.chat_id, hit.turn_id)
+            if is_hidden:
+                self._pane.say("This was in another version of the chat, which is shown now.")
+
+    async def _end_private(self, is_confirmed: bool | None) -> None:
+        if not is_confirmed:
+            self._pane.say("The private chat goes on.")
+            return
+        if self._replies.is_in_view:
+            self._replies.stop()
+        self._pane.end_private()
+        await self._open_chat(None, None)
+        self._pane.say("The private chat is gone.")
 
     def _rename(self, chat_id: int, title: str | None) -> None:
         if title is not None:

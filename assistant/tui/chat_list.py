@@ -22,6 +22,8 @@ class ChatList(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("chats.open", "select"),
         bound("chats.delete", "delete"),
+        bound("chats.pin", "screen.pin_chat"),
+        bound("chats.tag", "screen.tag_chat", show=False),
         bound("chats.new", "screen.new_chat", show=False),
     ]
 
@@ -52,16 +54,22 @@ class ChatList(OptionList):
 
         chat_id: int
 
+    @dataclass
+    class EndReached(Message):
+        """The last listed chat is highlighted; there may be more."""
+
     def show(self, chats: Sequence[Chat], current: int | None) -> None:
         """List these chats; the open one carries a ▸ besides its highlight."""
+        kept = self.highlighted_chat if self.has_focus else None
         self.clear_options()
         if not chats:
             self.add_option(Option(Content.styled("No chats yet", "dim"), disabled=True))
             return
         for chat in chats:
             self.add_option(Option(_label(chat, chat.id == current), id=str(chat.id)))
-        is_listed = any(chat.id == current for chat in chats)
-        self.highlighted = self.get_option_index(str(current)) if is_listed else 0
+        listed = {chat.id for chat in chats}
+        wanted = next((each for each in (kept, current) if each in listed), None)
+        self.highlighted = 0 if wanted is None else self.get_option_index(str(wanted))
 
     @property
     def highlighted_chat(self) -> int | None:
@@ -70,6 +78,11 @@ class ChatList(OptionList):
     def action_delete(self) -> None:
         if self.highlighted_chat is not None:
             self.post_message(self.DeleteAsked(self.highlighted_chat))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if self.has_focus and event.option_index == self.option_count - 1:
+            self.post_message(self.EndReached())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
@@ -84,9 +97,15 @@ class ChatList(OptionList):
 
 def _label(chat: Chat, is_current: bool) -> Content:
     sign = "▸ " if is_current else "  "
-    off = "" if chat.learn else " · not learned from"
-    count = "1 message" if chat.turns == 1 else f"{chat.turns} messages"
+    # What the owner said of the chat comes first: the end of the line may be cut off.
+    facts = [
+        *(["pinned"] if chat.pinned else []),
+        *([" ".join(f"#{tag}" for tag in chat.tags)] if chat.tags else []),
+        "1 message" if chat.turns == 1 else f"{chat.turns} messages",
+        chat.updated[:10],
+        *([] if chat.learn else ["not learned from"]),
+    ]
     return Content.assemble(
         (sign + (chat.title or "Untitled"), "bold" if is_current else ""),
-        (f"\n  {count} · {chat.updated[:10]}{off}", "dim"),
+        (f"\n  {' · '.join(facts)}", "dim"),
     )

@@ -26,8 +26,24 @@ if TYPE_CHECKING:
     from assistant.services import Services
 
 
+PRIVATE = -1
+"""The draft of the private chat; saved chats have positive numbers."""
+PRIVATE_WORDS = "private chat · never stored, never learned from"
+PRIVATE_WELCOME = (
+    "A private chat. It stays in memory until you end it or leave the program: nothing of it is stored, "
+    "found by search or learned from.\n\nCtrl+N leads back to chats that are kept."
+)
+
+
 class ChatPane(Vertical):
     """One open chat, at first an empty new one."""
+
+    DEFAULT_CSS = """
+    ChatPane.-private {
+        PromptInput { border: round $warning; border-title-color: $text-warning; }
+        Transcript > .transcript--welcome { color: $text-warning; }
+    }
+    """
 
     @dataclass
     class ChatsChanged(Message):
@@ -37,7 +53,8 @@ class ChatPane(Vertical):
         super().__init__(id="main")
         self._services = services
         self._drafts: dict[int | None, str] = {}
-        self.conversation = self._conversation_of(None)
+        self._private: Conversation | None = None
+        self.conversation = self.conversation_of(None)
 
     def compose(self) -> ComposeResult:
         yield Transcript()
@@ -45,31 +62,46 @@ class ChatPane(Vertical):
         yield QuestionLine(self._services.settings.keys)
         yield PromptInput(placeholder="Type a message. Enter sends, Ctrl+J adds a line.", id="prompt")
 
-    async def open(self, chat_id: int | None, target: int | None, reply: ReplyPump | None) -> None:
+    async def open(
+        self, chat_id: int | None, target: int | None, reply: ReplyPump | None, *, private: bool = False
+    ) -> None:
         """Show a chat, or an empty new one; `target` is the turn to focus.
 
-        `reply` is the one that is being written: it goes on in its own chat, and unseen beside another one.
-        Raises UsageError for an unknown chat; then nothing changes.
+        The one private chat is kept in memory until it is ended. `reply` is the one that is being written: it
+        goes on in its own chat, and unseen beside another one. Raises UsageError for an unknown chat; then
+        nothing changes.
         """
-        if chat_id is not None:
-            self._services.store.chats.get(chat_id)
-        self._keep_draft()
         running = reply.job.conversation if reply else None
-        is_running = running is not None and chat_id is not None and running.chat_id == chat_id
-        self.conversation = running if is_running and running else self._conversation_of(chat_id)
-        await self.show([turn for turn in self.conversation.turns() if turn.state != "streaming"], target)
+        if private:
+            self._private = self._private or self.conversation_of(None, private=True)
+            chosen = self._private
+        elif running is not None and chat_id is not None and running.chat_id == chat_id:
+            chosen = running
+        else:
+            chosen = self.conversation_of(chat_id)
+        self._keep_draft()
+        self.conversation = chosen
+        self.show_kind()
+        await self.show([turn for turn in chosen.turns() if turn.state != "streaming"], target)
         if reply is not None:
-            view = AnswerView(None) if is_running else None
+            view = AnswerView(None, begun=reply.job.begun) if chosen is running else None
             if view is not None:
                 await self.transcript.add(view)
             reply.attach(view)
-        self.prompt.text = self._drafts.pop(self.conversation.chat_id, "")
+        self.prompt.text = self._drafts.pop(self._draft_key, "")
         self.prompt.move_cursor(self.prompt.document.end)
         self.say("")
 
     async def show(self, turns: Sequence[Turn], target: int | None = None) -> None:
-        """Replace the messages by these, with their marks; `target` is the turn to focus."""
-        await self.transcript.show(turns, self._marks_of(turns), target)
+        """Replace the messages by these, with their marks and versions; `target` is the turn to focus."""
+        await self.transcript.show(turns, self._marks_of(turns), target, self.conversation.versions())
+
+    def end_private(self) -> None:
+        """Forget the private chat and what was typed for it."""
+        self._private = None
+        self._drafts.pop(PRIVATE, None)
+        if self.conversation.is_private:
+            self.prompt.text = ""
 
     def say(self, text: str) -> None:
         """Put a sentence above the prompt; an empty one hides the line."""
@@ -106,17 +138,33 @@ class ChatPane(Vertical):
         focused = self.focused_message
         return focused if isinstance(focused, AnswerView) else self.transcript.last_answer
 
-    def _conversation_of(self, chat_id: int | None) -> Conversation:
+    def conversation_of(self, chat_id: int | None, *, private: bool = False) -> Conversation:
+        """The chat with this id, or a new one; it is not shown by this."""
         services = self._services
         return Conversation(
-            services.store, services.engine, services.settings, chat_id, after_turn=services.after_turn
+            services.store,
+            services.engine,
+            services.settings,
+            chat_id,
+            private=private,
+            after_turn=services.after_turn,
         )
+
+    def show_kind(self) -> None:
+        """Mark a private chat in colour and in words."""
+        is_private = self.conversation.is_private
+        self.set_class(is_private, "-private")
+        self.prompt.border_title = PRIVATE_WORDS if is_private else ""
+        self.transcript.welcome = PRIVATE_WELCOME if is_private else Transcript.WELCOME
+
+    @property
+    def _draft_key(self) -> int | None:
+        return PRIVATE if self.conversation.is_private else self.conversation.chat_id
 
     def _keep_draft(self) -> None:
         if self.prompt.text.strip():
-            self._drafts[self.conversation.chat_id] = self.prompt.text
+            self._drafts[self._draft_key] = self.prompt.text
 
     def _marks_of(self, turns: Sequence[Turn]) -> dict[int, Mark]:
         saved = [turn.id for turn in turns if turn.role == "assistant" and turn.id > 0]
-        marks = {turn_id: self._services.store.marks.latest(turn_id) for turn_id in saved}
-        return {turn_id: mark for turn_id, mark in marks.items() if mark is not None}
+        return self._services.store.marks.latest_of(saved)

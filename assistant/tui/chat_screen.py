@@ -12,23 +12,32 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Markdown
+from textual.widgets import Markdown, TextArea
 
 from assistant.tui.asking import Asking
 from assistant.tui.bindings import bound
+from assistant.tui.chat_commands import chat_commands
 from assistant.tui.chat_dialogs import ChatDialogs
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_pane import ChatPane
+from assistant.tui.details import Details
+from assistant.tui.history import PromptHistory
 from assistant.tui.key_footer import KeyFooter
 from assistant.tui.marking import Marking
 from assistant.tui.prompt import PromptInput
 from assistant.tui.question_line import QuestionLine
 from assistant.tui.replies import Replies
 from assistant.tui.reporting import reporting
+from assistant.tui.rewriting import Rewriting
+from assistant.tui.slash import Slash
 from assistant.tui.status import Facts, StatusLine
+from assistant.tui.taking import Taking
 
 if TYPE_CHECKING:
     from assistant.services import Services
+
+LISTED_CHATS = 100
+"""How many chats the list shows at first, and by how many it grows when its end is reached."""
 
 
 class ChatScreen(Screen[None]):
@@ -39,6 +48,7 @@ class ChatScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("chat.stop", "stop", show=False),
         bound("chat.new", "new_chat", priority=True),
+        bound("chat.private", "private_chat", show=False, priority=True),
         bound("chat.rename", "rename_chat", show=False),
         bound("chat.search", "search", priority=True),
         bound("chat.list", "toggle_chats"),
@@ -56,15 +66,31 @@ class ChatScreen(Screen[None]):
     }
     """
 
-    def __init__(self, services: Services, loading: Callable[[], str]) -> None:
+    def __init__(self, services: Services, loading: Callable[[], str], *, private: bool = False) -> None:
         super().__init__()
         self._services = services
+        self._begins_private = private
         self._loading = loading
         self._pane = ChatPane(services)
         self._replies = Replies(services, self._pane, loading)
         self._marking = Marking(services, self._pane)
         self._asking = Asking(services, self._pane, self._replies, self._marking)
         self._dialogs = ChatDialogs(services, self._pane, self._replies, self.open_chat)
+        self._rewriting = Rewriting(services, self._pane, self._replies, self.open_chat)
+        self._details = Details(services, self._pane)
+        self._taking = Taking(self._pane)
+        self.commands = chat_commands(
+            self,
+            self._pane,
+            details=self._details,
+            dialogs=self._dialogs,
+            marking=self._marking,
+            rewriting=self._rewriting,
+            taking=self._taking,
+        )
+        self._slash = Slash(self._pane, self.commands)
+        self._history = PromptHistory(self._earlier_prompts)
+        self._listed = LISTED_CHATS
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -73,7 +99,7 @@ class ChatScreen(Screen[None]):
         yield StatusLine()
         yield KeyFooter()
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         engine = self._services.engine
         self._status.facts = Facts(engine.model_name, engine.context_tokens)
         self.refresh_chats()
@@ -85,6 +111,8 @@ class ChatScreen(Screen[None]):
             self.say("The last session ended in the middle of a reply; what had arrived was kept.")
         if self._services.store.completed:
             self.say("Forgetting was interrupted last time. It is complete now; the receipts tell.")
+        if self._begins_private:
+            await self.action_private_chat()
 
     async def on_screen_resume(self) -> None:
         self.refresh_facts()
@@ -150,15 +178,25 @@ class ChatScreen(Screen[None]):
                 is_learning=settings.learn,
                 is_sharing=settings.share,
                 is_saving=self._pane.conversation.is_saved,
+                is_private=self._pane.conversation.is_private,
+                persona=self._pane.conversation.persona,
             )
 
     def refresh_chats(self) -> None:
         """Read the list of chats again."""
         with reporting(self.app):
-            self._list.show(self._services.store.chats.list(), self._pane.conversation.chat_id)
+            chats = self._services.store.chats.list(self._listed)
+            self._list.show(chats, self._pane.conversation.chat_id)
 
     def on_chat_pane_chats_changed(self) -> None:
         self.refresh_chats()
+        self.refresh_facts()
+
+    def on_chat_list_end_reached(self) -> None:
+        # A list that was not filled has all there is.
+        if self._list.option_count == self._listed:
+            self._listed += LISTED_CHATS
+            self.refresh_chats()
 
     def on_replies_measured(self, event: Replies.Measured) -> None:
         if event.conversation is self._pane.conversation:
@@ -166,15 +204,18 @@ class ChatScreen(Screen[None]):
 
     # Chats
 
-    async def open_chat(self, chat_id: int | None, target: int | None = None) -> None:
+    async def open_chat(
+        self, chat_id: int | None, target: int | None = None, *, private: bool = False
+    ) -> None:
         """Show a chat, or an empty new one; `target` is the turn to focus."""
         with reporting(self.app):
             self._asking.withdraw()
-            await self._pane.open(chat_id, target, self._replies.running)
+            self._rewriting.leave_edit()
+            await self._pane.open(chat_id, target, self._replies.running, private=private)
             self.remove_class("-chats")
             if target is None:
                 self._pane.prompt.focus()
-            self.change_facts(context_used=None, tokens_per_s=None)
+            self.change_facts(context_used=None, tokens_per_s=None, tokens=None)
             self.refresh_facts()
             self.refresh_chats()
             if self._pane.transcript.views and not self._loading():
@@ -182,6 +223,24 @@ class ChatScreen(Screen[None]):
 
     async def action_new_chat(self) -> None:
         await self.open_chat(None)
+
+    async def action_private_chat(self) -> None:
+        await self.open_chat(None, private=True)
+
+    def action_pin_chat(self) -> None:
+        self._details.pin(self._meant_chat)
+
+    def action_tag_chat(self) -> None:
+        self._details.tag(self._meant_chat)
+
+    def action_system(self) -> None:
+        self._details.system()
+
+    def action_persona(self) -> None:
+        self._details.persona()
+
+    async def action_fork(self) -> None:
+        await self._rewriting.fork()
 
     async def on_chat_list_chosen(self, event: ChatList.Chosen) -> None:
         await self.open_chat(event.chat_id)
@@ -193,8 +252,7 @@ class ChatScreen(Screen[None]):
         self._dialogs.delete(self._pane.conversation.chat_id)
 
     def action_rename_chat(self) -> None:
-        listed = self._list.highlighted_chat if self._list.has_focus else None
-        self._dialogs.rename(self._pane.conversation.chat_id if listed is None else listed)
+        self._dialogs.rename(self._meant_chat)
 
     def action_search(self) -> None:
         self._dialogs.search()
@@ -210,25 +268,64 @@ class ChatScreen(Screen[None]):
 
     async def on_prompt_input_submitted(self, event: PromptInput.Submitted) -> None:
         event.stop()
+        if self._rewriting.is_editing:
+            await self._rewriting.send_edit(event.text)
+            return
+        if await self._slash.run(event.text):
+            return
         if event.text.strip():
             self._asking.withdraw()
         await self._replies.submit(event.prompt, event.text)
 
+    def on_prompt_input_walked(self, event: PromptInput.Walked) -> None:
+        event.stop()
+        walk = self._history.older if event.step < 0 else self._history.newer
+        text = walk(event.prompt.text)
+        if text is not None:
+            event.prompt.put(text)
+
+    def on_prompt_input_completion_asked(self, event: PromptInput.CompletionAsked) -> None:
+        event.stop()
+        text = self._slash.complete(event.prompt.text)
+        if text is not None:
+            event.prompt.put(text)
+
+    def _earlier_prompts(self, limit: int) -> list[str]:
+        with reporting(self.app):
+            return self._services.store.chats.prompts(limit)
+        return []
+
     async def action_answer_again(self) -> None:
         self._asking.withdraw()
-        await self._replies.again()
+        await self._rewriting.again()
+
+    def action_continue_answer(self) -> None:
+        self._asking.withdraw()
+        self._rewriting.go_on()
+
+    def action_edit_message(self) -> None:
+        self._rewriting.edit()
+
+    async def action_show_version(self, step: int) -> None:
+        await self._rewriting.show_version(step)
+
+    def action_delete_message(self) -> None:
+        self._rewriting.delete()
 
     async def action_stop(self) -> None:
         if self._replies.is_in_view:
             self.stop_reply()
+        elif self._rewriting.is_editing:
+            self._rewriting.leave_edit()
         elif not await self._asking.dismiss():
             self.action_focus_prompt()
 
     def on_replies_finished(self) -> None:
         self._asking.reply_finished()
 
-    def on_text_area_changed(self) -> None:
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
         self._asking.key_pressed()
+        self._slash.hint(event.text_area.text)
 
     async def action_answer_question(self, outcome: str) -> None:
         await self._asking.answer(outcome)
@@ -253,12 +350,13 @@ class ChatScreen(Screen[None]):
             self.app.push_screen(WhyScreen(self._services, turn.id))
 
     def action_copy_message(self) -> None:
-        view = self._pane.focused_message or self._pane.transcript.last_answer
-        if view is None or not view.text:
-            self.say("There is nothing to copy yet.")
-            return
-        self.app.copy_to_clipboard(view.text)
-        self.say(f"Copied {len(view.text)} characters.")
+        self._taking.copy()
+
+    def action_copy_code(self) -> None:
+        self._taking.copy_code()
+
+    def action_save_message(self) -> None:
+        self._taking.save()
 
     def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
         # Opening a browser would leave the machine on a model's word; the owner decides.
@@ -278,14 +376,23 @@ class ChatScreen(Screen[None]):
     def on_prompt_input_left_upwards(self) -> None:
         self.action_focus_last_message()
 
-    def action_focus_message(self, step: int) -> None:
+    async def action_focus_message(self, step: int) -> None:
         focused = self._pane.focused_message
         if focused is not None:
-            neighbour = self._pane.transcript.neighbour(focused, step)
+            transcript = self._pane.transcript
+            neighbour = transcript.neighbour(focused, step)
+            if neighbour is None and step < 0 and await transcript.show_earlier():
+                neighbour = transcript.neighbour(focused, step)
             if neighbour is not None:
                 neighbour.focus()
             elif step > 0:
                 self._pane.prompt.focus()
+
+    @property
+    def _meant_chat(self) -> int | None:
+        """The chat under the cursor of the list, else the open one."""
+        listed = self._list.highlighted_chat if self._list.has_focus else None
+        return self._pane.conversation.chat_id if listed is None else listed
 
     @property
     def _list(self) -> ChatList:

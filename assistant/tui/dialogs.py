@@ -25,26 +25,39 @@ DIALOG_CSS = """
 """
 
 
-class RenameDialog(ModalScreen[str | None]):
-    """Ask for a chat's title; None means leave it."""
+class LineDialog(ModalScreen[str | None]):
+    """Ask for one line of text; None means leave things as they are."""
 
     BINDINGS: ClassVar[list[BindingType]] = [bound("rename.cancel", "cancel")]
-    DEFAULT_CSS = f"RenameDialog {{ {DIALOG_CSS} }}"
+    DEFAULT_CSS = f"LineDialog {{ {DIALOG_CSS} }}"
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, label: str, text: str, placeholder: str = "", *, may_be_empty: bool = False) -> None:
         super().__init__()
-        self._former = title
+        self._label = label
+        self._former = text
+        self._placeholder = placeholder
+        self._may_be_empty = may_be_empty
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Label("Rename this chat. Enter saves, Esc leaves it as it is.")
-            yield Input(self._former, placeholder="Title", select_on_focus=True)
+            yield Label(Content(self._label))
+            yield Input(self._former, placeholder=self._placeholder, select_on_focus=True)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+        text = event.value.strip()
+        self.dismiss(text if text or self._may_be_empty else None)
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+class RenameDialog(LineDialog):
+    """Ask for a chat's title."""
+
+    BINDINGS: ClassVar[list[BindingType]] = LineDialog.BINDINGS
+
+    def __init__(self, title: str) -> None:
+        super().__init__("Rename this chat. Enter saves, Esc leaves it as it is.", title, "Title")
 
 
 class ConfirmDialog(ModalScreen[bool]):

@@ -31,6 +31,13 @@ class Marking:
         """`kind` is good, bad or skip."""
         await self._mark(self._pane.chosen_answer, kind)
 
+    async def correct_with(self, text: str) -> None:
+        """Take this text as the correction; without one open the editor."""
+        if text:
+            await self._mark(self._pane.chosen_answer, "edit", text)
+        else:
+            self.correct()
+
     def correct(self) -> None:
         """Open the answer in an editor; what is saved there becomes the correction."""
         view = self._pane.chosen_answer

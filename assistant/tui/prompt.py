@@ -1,6 +1,6 @@
 """Where the owner types: Enter sends, Ctrl+J or a trailing backslash adds a line, paste keeps its lines.
 
-Knows text only.
+Knows text only; earlier messages and the rest of a /command are asked for by messages.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ class PromptInput(TextArea, inherit_bindings=False):
     OWN_BINDINGS: ClassVar[list[BindingType]] = [
         bound("prompt.send", "submit"),
         bound("prompt.newline", "newline", show=False),
+        bound("prompt.older", "walk(-1)", show=False),
+        bound("prompt.newer", "walk(1)", show=False),
+        bound("prompt.complete", "complete", show=False),
     ]
     # F6 and F7 of the text area (select line, select all) give way to the app's own keys.
     EDITING_BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,6 +66,19 @@ class PromptInput(TextArea, inherit_bindings=False):
 
         prompt: PromptInput
 
+    @dataclass
+    class Walked(Message):
+        """The message before (-1) or after (1) the one that is shown is wanted."""
+
+        prompt: PromptInput
+        step: int
+
+    @dataclass
+    class CompletionAsked(Message):
+        """The rest of a /command is wanted."""
+
+        prompt: PromptInput
+
     def __init__(
         self, text: str = "", *, placeholder: str = "", id: str | None = None, classes: str | None = None
     ) -> None:
@@ -78,6 +94,20 @@ class PromptInput(TextArea, inherit_bindings=False):
 
     def action_newline(self) -> None:
         self.replace("\n", *self.selection)
+
+    def action_walk(self, step: int) -> None:
+        self.post_message(self.Walked(self, step))
+
+    def action_complete(self) -> None:
+        if self.text.startswith("/"):
+            self.post_message(self.CompletionAsked(self))
+        else:
+            self.screen.focus_next()
+
+    def put(self, text: str) -> None:
+        """Replace the text, with the cursor at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
 
     def take(self, text: str) -> None:
         """Remove a message that was received; what was typed after it stays."""

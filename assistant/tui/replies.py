@@ -71,31 +71,9 @@ class Replies:
             pane.say("")
             if pane.transcript.ends_early:
                 await pane.show(pane.conversation.turns()[:-1])
-            await pane.transcript.add(UserView(turn, "user"))
-            await self._start(turn)
+            await pane.transcript.add(UserView(turn))
+            await self.answer(turn)
             pane.post_message(ChatPane.ChatsChanged())
-
-    async def again(self) -> None:
-        """Write the last answer anew, or answer a message whose reply had failed."""
-        pane = self._pane
-        view = pane.transcript.last_answer
-        if self.running is not None or view is None:
-            pane.say("There is no finished answer to write again.")
-            return
-        if pane.chosen_answer is not view:
-            pane.say("Only the last answer can be written again.")
-            return
-        with reporting(pane.app):
-            store = self._services.store
-            if view.turn is not None and (view.turn.id <= 0 or store.marks.latest(view.turn.id)):
-                pane.say("This answer is marked or not saved, so it stays. Undo the mark with u first.")
-                return
-            question = [turn for turn in pane.conversation.turns() if turn.role == "user"][-1]
-            if view.turn is not None:
-                store.chats.delete_turn(view.turn.id)
-            await view.remove()
-            await self._start(question)
-            pane.prompt.focus()
 
     def stop(self) -> None:
         """Stop the reply that is being written; what has arrived is kept."""
@@ -107,10 +85,21 @@ class Replies:
         work = partial(self._measure, self._pane.conversation)
         self._pane.app.run_worker(work, thread=True, group="context", exclusive=True, exit_on_error=False)
 
-    async def _start(self, user_turn: Turn) -> None:
+    async def answer(self, user_turn: Turn) -> None:
+        """Begin the answer to a message, which is the last one shown."""
+        conversation = self._pane.conversation
         view = AnswerView(None)
         await self._pane.transcript.add(view)
-        job = ReplyJob(self._pane.conversation, user_turn)
+        self._start(ReplyJob(conversation, partial(conversation.answer, user_turn)), view)
+
+    def resume(self, view: AnswerView, turn: Turn) -> None:
+        """Let the answer in this view go on."""
+        conversation = self._pane.conversation
+        view.go_on()
+        write = partial(conversation.resume, turn)
+        self._start(ReplyJob(conversation, write, begun=turn.content), view)
+
+    def _start(self, job: ReplyJob, view: AnswerView) -> None:
         self.running = ReplyPump(job, self._loading)
         self.running.attach(view)
         self._pane.app.run_worker(job.run, thread=True, group="reply", exit_on_error=False)
@@ -132,10 +121,23 @@ class Replies:
         elif running.view is None:
             pane.say("The reply in the other chat is finished.")
         elif job.turn is not None:
-            pane.post_message(self.Measured(job.conversation, {"tokens_per_s": job.turn.tokens_per_s}))
+            facts = {"tokens_per_s": job.turn.tokens_per_s, "tokens": job.turn.tokens}
+            pane.post_message(self.Measured(job.conversation, facts))
             pane.post_message(self.Finished())
+            await self._say_what_is_missing(job.conversation)
             self.measure()
         pane.post_message(ChatPane.ChatsChanged())
+
+    async def _say_what_is_missing(self, conversation: Conversation) -> None:
+        await self._pane.transcript.say_unseen(conversation.left_out)
+        if conversation.left_out:
+            count = conversation.left_out
+            oldest = "oldest message" if count == 1 else f"{count} oldest messages"
+            self._pane.say(
+                f"The context is full: the model did not see the {oldest}. A new chat has all of it again."
+            )
+        elif conversation.is_cut_short:
+            self._pane.say("The answer reached the longest length. ↑ and c let it go on.")
 
     def _measure(self, conversation: Conversation) -> None:
         try:

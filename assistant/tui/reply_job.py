@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from assistant.conversation import Conversation
 from assistant.errors import AssistantError
+from assistant.reply_saver import OnPiece
 from assistant.store.records import Turn
+
+Write = Callable[[OnPiece, threading.Event], Turn]
+"""Writes the reply, giving each piece as it comes, until it is complete or the event is set."""
 
 
 class ReplyJob:
     """One reply. `run` blocks in a worker thread; everything else is called from the screen's thread.
 
-    When `finished`, exactly one of `turn` and `error` is set, unless the thread died unexpectedly.
+    `begun` is what was there before, when an answer goes on. When `finished`, exactly one of `turn` and
+    `error` is set, unless the thread died unexpectedly.
     """
 
-    def __init__(self, conversation: Conversation, user_turn: Turn) -> None:
+    def __init__(self, conversation: Conversation, write: Write, *, begun: str = "") -> None:
         self.conversation = conversation
-        self.user_turn = user_turn
+        self.begun = begun
         self.cancel = threading.Event()
         self.turn: Turn | None = None
         self.error: AssistantError | None = None
+        self._write = write
         self._pieces: list[str] = []
         self._taken = 0
         self._finished = threading.Event()
         self._started = time.monotonic()
 
     def run(self) -> None:
-        """Answer the message; the worker's body."""
+        """Write the reply; the worker's body."""
         try:
-            self.turn = self.conversation.answer(self.user_turn, self._pieces.append, self.cancel)
+            self.turn = self._write(self._pieces.append, self.cancel)
         except AssistantError as error:
             self.error = error
         finally:
@@ -44,7 +51,7 @@ class ReplyJob:
         return fresh
 
     def rewind(self) -> None:
-        """Let `take` return the reply from its start, for a view that was opened in the middle."""
+        """Let `take` return what is new from its start, for a view that was opened in the middle."""
         self._taken = 0
 
     def stop(self) -> None:

@@ -40,10 +40,14 @@ class ReplyPump:
             if piece:
                 await self._view.write(piece)
             if is_finished:
-                await self._view.finish(self.job.turn)
+                await self._view.finish(self.job.turn, self._versions())
             else:
                 self._say(self._activity())
         return is_finished
+
+    def _versions(self) -> tuple[int, ...]:
+        turn = self.job.turn
+        return () if turn is None else self.job.conversation.versions().get(turn.id, ())
 
     def _activity(self) -> str:
         if self.job.cancel.is_set():

@@ -1,20 +1,25 @@
-"""Find words in all chats. Takes a search function; returns the place the owner picked."""
+"""Find words in all chats. Takes a search function, run in a thread; returns the place the owner picked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
 
+from assistant.errors import AssistantError
 from assistant.store.records import SearchHit
 from assistant.tui.bindings import bound
+from assistant.tui.reporting import show_error
 
 ROLE_WORDS = {"user": "You", "assistant": "Assistant", "title": "Title", "system": "System"}
 
@@ -39,33 +44,72 @@ class SearchScreen(ModalScreen[SearchHit | None]):
     }
     """
 
-    def __init__(self, search: Callable[[str], Sequence[SearchHit]]) -> None:
+    @dataclass
+    class Found(Message):
+        """The places that match what was typed."""
+
+        query: str
+        hits: Sequence[SearchHit]
+
+    def __init__(self, search: Callable[[str], Sequence[SearchHit]], query: str = "") -> None:
         super().__init__()
         self._search = search
+        self._query = query
         self._hits: Sequence[SearchHit] = ()
+        self._shown = ""
+        self._is_chosen = False
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Input(placeholder="Search all chats")
+            yield Input(self._query, placeholder="Search all chats; #tag looks in chats with that tag")
             yield OptionList()
             yield Label("Type to search · ↑ ↓ choose · Enter opens · Esc closes")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).can_focus = False
+        if self._query:
+            self._look()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        query = event.value.strip()
-        self._hits = self._search(query) if query else ()
+        if event.value.strip() != self._query:
+            self._query = event.value.strip()
+            self._look()
+
+    def _look(self) -> None:
+        self._is_chosen = False
+        if self._query:
+            work = partial(self._find, self._query)
+            self.run_worker(work, thread=True, group="search", exclusive=True, exit_on_error=False)
+        else:
+            self.on_search_screen_found(self.Found("", ()))
+
+    def _find(self, query: str) -> None:
+        try:
+            hits = self._search(query)
+        except AssistantError as error:
+            self.app.call_from_thread(show_error, self.app, error)
+            hits = ()
+        self.post_message(self.Found(query, hits))
+
+    def on_search_screen_found(self, event: Found) -> None:
+        if event.query != self._query:
+            return  # More was typed meanwhile.
+        self._hits = event.hits
         results = self.query_one(OptionList)
         results.clear_options()
         results.add_options([Option(_label(hit)) for hit in self._hits])
         if self._hits:
             results.highlighted = 0
-        self.query_one(Label).update(_summary(query, len(self._hits)))
+        self.query_one(Label).update(_summary(event.query, len(self._hits)))
+        self._shown = event.query
+        if self._is_chosen:
+            self.on_input_submitted()
 
     def on_input_submitted(self) -> None:
+        """Open the chosen place, at once or as soon as it is found."""
         chosen = self.query_one(OptionList).highlighted
-        if chosen is not None:
+        self._is_chosen = self._shown != self._query
+        if chosen is not None and not self._is_chosen:
             self.dismiss(self._hits[chosen])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -9,6 +9,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
+NEARLY_FULL = 0.75
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -17,29 +19,44 @@ class Facts:
     model: str
     context_tokens: int
     model_state: str = ""
+    tokens: int | None = None
     tokens_per_s: float | None = None
     context_used: int | None = None
     learned: str = "nothing yet"
     is_learning: bool = True
     is_sharing: bool = False
     is_saving: bool = True
+    is_private: bool = False
+    persona: str = ""
     tuning: str = ""
 
     def sentence(self) -> str:
         """All facts in one line; the ones that are normal and unmeasured are left out."""
         speed = "– tok/s" if self.tokens_per_s is None else f"{self.tokens_per_s:.0f} tok/s"
-        used = "–" if self.context_used is None else str(self.context_used)
+        if self.tokens is not None:
+            speed = f"{self.tokens} tokens, {speed}"
         parts = [
+            "private chat" if self.is_private else "",
             self.model_state or self.model,
             "" if self.model_state else speed,
-            f"context {used}/{self.context_tokens}",
+            self._context(),
+            f"as {self.persona}" if self.persona else "",
             f"learned: {self.learned}",
             self.tuning,
-            "saving on" if self.is_saving else "saving off",
-            "learning on" if self.is_learning else "learning off",
+            "" if self.is_private else "saving on" if self.is_saving else "saving off",
+            "learning on" if self.is_learning and not self.is_private else "learning off",
             "sharing on" if self.is_sharing else "sharing off",
         ]
         return " · ".join(part for part in parts if part)
+
+    def _context(self) -> str:
+        if self.context_used is None:
+            return f"context –/{self.context_tokens}"
+        meter = f"context {self.context_used}/{self.context_tokens}"
+        if self.context_used > self.context_tokens:
+            return f"{meter} full, the oldest messages are not seen"
+        share = self.context_used / max(1, self.context_tokens)
+        return f"{meter} ({share:.0%} full)" if share >= NEARLY_FULL else meter
 
 
 class StatusLine(Static):

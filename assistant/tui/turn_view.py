@@ -1,7 +1,11 @@
-"""One message on the screen: a role word, its state in words, and the text. Knows turns and marks' labels."""
+"""One message on the screen: a role word, its state and version in words, and the text.
+
+Knows turns and marks' labels.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -19,10 +23,19 @@ STATE_WORDS = {"done": "", "streaming": "", "stopped": "stopped, partial answer 
 
 
 class TurnView(Vertical, can_focus=True):
-    """A message that can be focused, walked through and copied."""
+    """A message that can be focused, walked through and copied.
+
+    `versions` are the ids of all turns that could be in its place, itself included; empty when it is alone.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("message.copy", "screen.copy_message"),
+        bound("message.code", "screen.copy_code", show=False),
+        bound("message.save", "screen.save_message", show=False),
+        bound("message.fork", "screen.fork", show=False),
+        bound("message.delete", "screen.delete_message", show=False),
+        bound("message.older", "screen.show_version(-1)", show=False),
+        bound("message.newer", "screen.show_version(1)", show=False),
         bound("message.previous", "screen.focus_message(-1)", show=False),
         bound("message.next", "screen.focus_message(1)", show=False),
         bound("message.prompt", "screen.focus_prompt", show=False),
@@ -39,21 +52,38 @@ class TurnView(Vertical, can_focus=True):
     }
     """
 
-    def __init__(self, turn: Turn | None, role: str) -> None:
+    def __init__(self, turn: Turn | None, role: str, versions: Sequence[int] = ()) -> None:
         super().__init__(classes=f"-{role}")
         self.turn = turn
+        self.versions = tuple(versions)
 
     @property
     def text(self) -> str:
         """The text as it should be copied."""
         return self.turn.content if self.turn else ""
 
+    @property
+    def place(self) -> str:
+        """Which version this is, in words; empty when it is alone."""
+        if self.turn is None or self.turn.id not in self.versions:
+            return ""
+        return f"version {self.versions.index(self.turn.id) + 1} of {len(self.versions)} ← →"
+
 
 class UserView(TurnView):
     """What the owner wrote, shown literally."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bound("own.edit", "screen.edit_message"),
+        bound("own.again", "screen.answer_again", show=False),
+    ]
+
+    def __init__(self, turn: Turn, versions: Sequence[int] = ()) -> None:
+        super().__init__(turn, "user", versions)
+
     def compose(self) -> ComposeResult:
-        yield Static(Content.styled("You", "bold $text-primary"), classes="turn--head")
+        tail = f" · {self.place}" if self.place else ""
+        yield Static(Content.assemble(("You", "bold $text-primary"), (tail, "dim")), classes="turn--head")
         yield Static(Content(self.text), classes="turn--text")
 
 
@@ -68,6 +98,7 @@ class AnswerView(TurnView):
         bound("answer.undo", "screen.undo_mark"),
         bound("answer.again", "screen.answer_again"),
         bound("answer.why", "screen.why"),
+        bound("answer.continue", "screen.continue_answer", show=False),
     ]
 
     DEFAULT_CSS = """
@@ -78,11 +109,13 @@ class AnswerView(TurnView):
     }
     """
 
-    def __init__(self, turn: Turn | None, mark: Mark | None = None) -> None:
-        super().__init__(turn, "assistant")
+    def __init__(
+        self, turn: Turn | None, mark: Mark | None = None, versions: Sequence[int] = (), *, begun: str = ""
+    ) -> None:
+        super().__init__(turn, "assistant", versions)
         self._mark = mark
         self._stream: MarkdownStream | None = None
-        self._written = ""
+        self._written = begun
 
     def compose(self) -> ComposeResult:
         yield Static(self._head(), classes="turn--head")
@@ -95,6 +128,11 @@ class AnswerView(TurnView):
             return self._mark.text
         return self.turn.content if self.turn else self._written
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether the owner has judged this answer."""
+        return self._mark is not None
+
     async def write(self, piece: str) -> None:
         """Append streamed Markdown."""
         if self._stream is None:
@@ -102,8 +140,13 @@ class AnswerView(TurnView):
         self._written += piece
         await self._stream.write(piece)
 
-    async def finish(self, turn: Turn | None) -> None:
+    def go_on(self) -> None:
+        """What is written now comes behind what is there."""
+        self._written, self.turn = self.text, None
+
+    async def finish(self, turn: Turn | None, versions: Sequence[int] = ()) -> None:
         """The reply is complete; `turn` None means that it failed and what is shown was not saved."""
+        self.versions = tuple(versions)
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
@@ -127,6 +170,7 @@ class AnswerView(TurnView):
     def _head(self, activity: str = "") -> Content:
         facts = [activity]
         if self.turn is not None:
+            facts.append(self.place)
             facts.append(STATE_WORDS.get(self.turn.state, self.turn.state))
             facts.extend([", ".join(self.turn.adapters)] if self.turn.adapters else [])
         if self._mark is not None:

@@ -17,10 +17,18 @@ class Verb:
 
 CHAT_VERBS = (
     Verb("New chat", "Start an empty chat", "new_chat", "chat.new"),
+    Verb(
+        "Private chat", "A chat that is never stored and never learned from", "private_chat", "chat.private"
+    ),
     Verb("Search", "Find words in all chats", "search", "chat.search"),
     Verb("Chats", "Go to the list of chats", "toggle_chats", "chat.list"),
     Verb("Rename chat", "Give this chat another title", "rename_chat", "chat.rename"),
     Verb("Delete chat", "Delete this chat for good, its pairs too", "delete_chat"),
+    Verb("Pin", "List this chat first, or no longer", "pin_chat", "chats.pin"),
+    Verb("Tag", "Give this chat tags", "tag_chat", "chats.tag"),
+    Verb("Fork", "Go on from here in a new chat", "fork", "message.fork"),
+    Verb("System", "Change what the model is told before this chat", "system"),
+    Verb("Persona", "Choose a named system prompt for this chat", "persona"),
     Verb("Good", "The answer was good", "mark('good')", "answer.good"),
     Verb("Bad", "The answer was bad", "mark('bad')", "answer.bad"),
     Verb("Edit", "Write what the answer should have said", "edit_answer", "answer.edit"),
@@ -29,9 +37,21 @@ CHAT_VERBS = (
     Verb("Asked: fine", "The answer you are asked about was good", "answer_question('fine')", "asked.fine"),
     Verb("Asked: write", "Write what it should have said", "answer_question('corrected')", "asked.write"),
     Verb("Asked: never", "Don't ask about this one again", "answer_question('never')", "asked.never"),
-    Verb("Again", "Write the last answer anew", "answer_again", "answer.again"),
+    Verb("Again", "Answer once more; the former answer is kept", "answer_again", "answer.again"),
     Verb("Why?", "Evidence for where the answer comes from", "why", "answer.why"),
+    Verb("Continue", "Let the last answer go on", "continue_answer", "answer.continue"),
+    Verb("Version before", "Show the version before this one", "show_version(-1)", "message.older"),
+    Verb("Version after", "Show the version after this one", "show_version(1)", "message.newer"),
+    Verb("Resend", "Send your last message in other words", "edit_message", "own.edit"),
+    Verb(
+        "Delete message",
+        "Delete it for good, and what was learned from it",
+        "delete_message",
+        "message.delete",
+    ),
     Verb("Copy", "Copy the message to the clipboard", "copy_message", "message.copy"),
+    Verb("Copy code", "Copy the next code block of the message", "copy_code", "message.code"),
+    Verb("Save", "Write the message to a file", "save_message", "message.save"),
     Verb("Stop", "Stop the reply and keep what has arrived", "stop", "chat.stop"),
 )
 

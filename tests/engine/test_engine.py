@@ -47,6 +47,14 @@ def test_pieces_join_to_the_answer(engine: Engine) -> None:
     assert len(pieces) > 3
 
 
+def test_an_answer_goes_on_behind_what_was_said(engine: Engine) -> None:
+    whole = engine.chat(ask("Tell me a story."), Sampling(max_tokens=16, repeat_penalty=1.0))
+    begun = engine.chat(ask("Tell me a story."), Sampling(max_tokens=8, repeat_penalty=1.0))
+    rest = engine.chat(ask("Tell me a story."), Sampling(max_tokens=8, repeat_penalty=1.0), prefix=begun.text)
+    assert begun.stopped == "length"
+    assert begun.text + rest.text == whole.text
+
+
 def test_cancel_stops_within_one_token_and_keeps_what_was_said(engine: Engine) -> None:
     cancel = threading.Event()
     pieces: list[str] = []

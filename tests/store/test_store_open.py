@@ -15,6 +15,7 @@ import pytest
 from assistant.errors import DiskFull, StoreBusy, StoreCorrupt, StoreError
 from assistant.paths import Paths
 from assistant.store import Store
+from assistant.store.database import was_closed_in_order
 from assistant.store.migrations import MIGRATIONS
 
 
@@ -76,8 +77,10 @@ def test_a_migration_that_was_interrupted_is_finished_at_the_next_start(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistant.store.migrations.MIGRATIONS", MIGRATIONS[:3])
-    with Store.open(paths) as store:
-        store.chats.create("Kept")
+    Store.open(paths).close()
+    with closing(sqlite3.connect(paths.database)) as db:
+        db.execute("INSERT INTO chats (title, created, updated) VALUES ('Kept', '2026', '2026')")
+        db.commit()
     monkeypatch.undo()
     with Store.open(Paths(paths.home)) as store:
         assert [chat.title for chat in store.chats.list()] == ["Kept"]
@@ -253,3 +256,17 @@ def test_tables_of_other_rooms_survive_a_reopening(paths: Paths) -> None:
         store.chats.create("Beside it")
     with Store.open(paths) as store:
         assert list(store.db["selection_items"].rows) == [{"turn_id": 7, "reason": "first"}]
+
+
+def test_a_home_closed_in_order_is_not_read_whole_to_open_it(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(paths)
+    assert not was_closed_in_order(paths.database, paths.lock)  # too young to be sure
+    monkeypatch.setattr("assistant.store.database._OLD_S", -1.0)
+    assert was_closed_in_order(paths.database, paths.lock)
+    paths.database.touch()
+    assert not was_closed_in_order(paths.database, paths.lock)
+    store = Store.open(paths)
+    assert not was_closed_in_order(paths.database, paths.lock)
+    store.close()

@@ -27,7 +27,7 @@ from assistant.tui.review_screen import ReviewScreen
 from assistant.tui.search_screen import SearchScreen
 from assistant.tui.settings_screen import SettingsScreen, ValueDialog
 from assistant.tui.sharing_screen import SharingScreen
-from assistant.tui.turn_view import AnswerView, TurnView
+from assistant.tui.turn_view import AnswerView, TurnView, UserView
 from assistant.tui.versions_screen import VersionsScreen
 from assistant.tui.why_screen import WhyScreen
 from tests.doubles import ScriptedServices
@@ -132,8 +132,16 @@ async def test_the_help_lists_every_action(open_app: Opener, size: tuple[int, in
 
 
 def test_every_action_of_the_settings_has_its_binding() -> None:
-    places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, AnswerView, EditScreen, SearchScreen)
-    dialogs = (RenameDialog, ConfirmDialog, LearnScreen, VersionsScreen, ReviewScreen, HelpScreen)
+    places = (AssistantApp, ChatScreen, ChatList, PromptInput, TurnView, UserView, AnswerView, EditScreen)
+    dialogs = (
+        SearchScreen,
+        RenameDialog,
+        ConfirmDialog,
+        LearnScreen,
+        VersionsScreen,
+        ReviewScreen,
+        HelpScreen,
+    )
     others = (ForgetScreen, SharingScreen, CompareScreen, WhyScreen, BehindScreen, PairDialog)
     choosing = (ModelsScreen, SettingsScreen, ValueDialog, FirstRunScreen)
     bindings = [
