@@ -257,7 +257,7 @@ class Conversation:
                 content=turn.content + reply.text,
                 state=_state(reply),
                 tokens=(turn.tokens or 0) + reply.tokens,
-                tokens_per_s=reply.tokens_per_s,
+                tokens_per_s=reply.tokens_per_s or turn.tokens_per_s,
             )
             self._unsaved.change(grown)
             return grown
@@ -282,7 +282,7 @@ class Conversation:
             turn.content + reply.text,
             state=_state(reply),
             tokens=(turn.tokens or 0) + reply.tokens,
-            tokens_per_s=reply.tokens_per_s,
+            tokens_per_s=reply.tokens_per_s or turn.tokens_per_s,
             loss=_mean_loss(turn, reply),
         )
         if finished.reply_to is not None:

@@ -41,7 +41,7 @@ ACTIONS = {
         Action("prompt.complete", "tab", "Complete a /command"),
         Action("chat.stop", "escape", "Stop, put a question off, or go to the prompt"),
         Action("chat.new", "ctrl+n", "New chat"),
-        Action("chat.private", "ctrl+o", "Private chat"),
+        Action("chat.private", "ctrl+l", "Private chat"),
         Action("chat.rename", "f2", "Rename chat"),
         Action("chat.search", "f3,ctrl+f", "Search"),
         Action("chat.list", "f4", "Chats"),

@@ -27,6 +27,11 @@ def m010_branches(db: sqlite3.Connection) -> None:
         "   WHERE chat_id = new.chat_id AND visible AND id < new.id)"
         " WHERE id = new.id; END"
     )
+    # Whoever deletes a turn, what follows it goes on behind what was before it.
+    db.execute(
+        "CREATE TRIGGER turns_unlinked BEFORE DELETE ON turns BEGIN"
+        " UPDATE turns SET parent = old.parent, chosen = chosen AND old.chosen WHERE parent = old.id; END"
+    )
     # Pairs of turns off the path are switched off; this tells them from those the owner switched off.
     db.execute("ALTER TABLE pairs ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0")
 

@@ -144,19 +144,6 @@ class Branches:
             return as_chat(db, chat_id)
 
 
-def close_gaps(db: sqlite3.Connection, turn_ids: Collection[int]) -> None:
-    """Prepare the deletion of turns: what follows them goes on behind what was before them.
-
-    To be followed by the deletion itself and `mend`.
-    """
-    for turn_id in turn_ids:
-        db.execute(
-            "UPDATE turns SET parent = gone.parent, chosen = turns.chosen AND gone.chosen"
-            " FROM (SELECT parent, chosen FROM turns WHERE id = :gone) AS gone WHERE turns.parent = :gone",
-            {"gone": turn_id},
-        )
-
-
 def chats_of(db: sqlite3.Connection, turn_ids: Collection[int]) -> list[int]:
     rows = db.execute(
         "SELECT DISTINCT chat_id FROM turns WHERE id IN (SELECT value FROM json_each(?))",
@@ -166,7 +153,7 @@ def chats_of(db: sqlite3.Connection, turn_ids: Collection[int]) -> list[int]:
 
 
 def mend(db: sqlite3.Connection, chat_id: int) -> None:
-    """Give a chat that lost turns a whole path again."""
+    """Give a chat that lost turns a whole path again, through another version where the chosen one went."""
     _choose_where_none_is(db, chat_id)
     _show_path(db, chat_id)
 

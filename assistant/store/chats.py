@@ -100,7 +100,7 @@ class Chats:
         with self._session.writing() as db:
             self._chat(db, chat_id)
             turn_ids = [row[0] for row in db.execute("SELECT id FROM turns WHERE chat_id = ?", (chat_id,))]
-            deletion = self._forget(db, turn_ids, close_gaps=False)
+            deletion = self._forget(db, turn_ids)
             db.execute("DELETE FROM chats WHERE id = ?", (chat_id,))
             search.rebuild(db)
         self._session.scrub()
@@ -277,13 +277,9 @@ class Chats:
         db.execute("UPDATE chats SET updated = ? WHERE id = ?", (moment, chat_id))
         return self._turn(db, number)
 
-    def _forget(
-        self, db: sqlite3.Connection, turn_ids: Sequence[int], *, close_gaps: bool = True
-    ) -> Deletion:
+    def _forget(self, db: sqlite3.Connection, turn_ids: Sequence[int]) -> Deletion:
         ids = json.dumps(list(turn_ids))
-        touched = branches.chats_of(db, turn_ids) if close_gaps else []
-        if close_gaps:
-            branches.close_gaps(db, turn_ids)
+        touched = branches.chats_of(db, turn_ids)
         of_turns = "turn_id IN (SELECT value FROM json_each(?))"
         pair_ids = [row[0] for row in db.execute(f"SELECT id FROM pairs WHERE {of_turns}", (ids,))]
         versions = db.execute(

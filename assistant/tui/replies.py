@@ -124,11 +124,12 @@ class Replies:
             facts = {"tokens_per_s": job.turn.tokens_per_s, "tokens": job.turn.tokens}
             pane.post_message(self.Measured(job.conversation, facts))
             pane.post_message(self.Finished())
-            await self._say_what_is_missing(job.conversation)
+            await self._say_what_is_missing(job)
             self.measure()
         pane.post_message(ChatPane.ChatsChanged())
 
-    async def _say_what_is_missing(self, conversation: Conversation) -> None:
+    async def _say_what_is_missing(self, job: ReplyJob) -> None:
+        conversation = job.conversation
         await self._pane.transcript.say_unseen(conversation.left_out)
         if conversation.left_out:
             count = conversation.left_out
@@ -138,6 +139,8 @@ class Replies:
             )
         elif conversation.is_cut_short:
             self._pane.say("The answer reached the longest length. ↑ and c let it go on.")
+        elif job.begun and not job.has_text:
+            self._pane.say("The model has nothing to add.")
 
     def _measure(self, conversation: Conversation) -> None:
         try:

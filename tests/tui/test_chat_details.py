@@ -27,7 +27,7 @@ async def command(driver: Driver, text: str) -> None:
 
 async def test_a_private_chat_says_so_and_is_stored_nowhere(open_app: Opener) -> None:
     async with open_app() as driver:
-        await driver.press("ctrl+o")
+        await driver.press("ctrl+l")
         await driver.sees("A private chat.", "private chat · never stored, never learned from")
         await driver.sees("private chat · scripted-model", "learning off")
         await driver.send("secret")
@@ -36,13 +36,13 @@ async def test_a_private_chat_says_so_and_is_stored_nowhere(open_app: Opener) ->
         assert driver.services.finished == []
         await driver.press("ctrl+n")
         assert "never learned from" not in driver.screen_text()
-        await driver.press("ctrl+o")
+        await driver.press("ctrl+l")
         await driver.sees("secret", "Hello there.")
 
 
 async def test_a_private_chat_has_versions_and_can_be_ended(open_app: Opener, services) -> None:
     async with open_app(replace(services, engine=ScriptedEngine(["One.", "Two."]))) as driver:
-        await driver.press("ctrl+o")
+        await driver.press("ctrl+l")
         await driver.send("secret")
         await driver.press("up", "r")
         await driver.until(lambda: not driver.chat.is_answering)
@@ -51,7 +51,7 @@ async def test_a_private_chat_has_versions_and_can_be_ended(open_app: Opener, se
         await driver.sees("End this private chat?")
         await driver.press("y")
         await driver.sees("The private chat is gone.")
-        await driver.press("ctrl+o")
+        await driver.press("ctrl+l")
         assert "secret" not in driver.screen_text()
 
 

@@ -78,6 +78,15 @@ async def test_c_lets_a_stopped_answer_go_on(open_app: Opener, services) -> None
         assert contents(driver.store) == ["count", "one twoand more"]
 
 
+async def test_a_model_with_nothing_to_add_says_so(open_app: Opener, services) -> None:
+    async with open_app(replace(services, engine=ScriptedEngine(["one two", ""]))) as driver:
+        await driver.send("count")
+        await driver.press("up", "c")
+        await idle(driver)
+        await driver.sees("The model has nothing to add.")
+        assert contents(driver.store) == ["count", "one two"]
+
+
 async def test_an_answer_at_its_longest_says_how_it_goes_on(open_app: Opener, services) -> None:
     engine = ScriptedEngine(["one two"])
     engine.stops = "length"
