@@ -25,7 +25,8 @@ class ChecksPlot(PlotextPlot):
         self.plt.clear_figure()
         self.plt.title("loss on held-out wordings, nats per token: before and after")
         if checked:
-            self.plt.multiple_bar(
+            # The library's own types call the argument "label", the library calls it "labels".
+            self.plt.multiple_bar(  # type: ignore[call-arg]
                 [version.id for version in checked],
                 [
                     [float(version.report["held_out_before"]) for version in checked],
