@@ -44,11 +44,11 @@ class ZerothOrder:
     rank: int = 64
     neurons: int = 128
     directions: int = 32
-    steps: int = 2500
+    steps: int = 800
     estimator: DifferenceName = "standardised"
     candidates: int = 1
     wanted_cosine: float = 0.0
-    by_spread: bool = False
+    by_spread: bool = True
     subspace: Subspace = "regression"
     whiten: float | None = 0.03
     fact_positions: int = 48
