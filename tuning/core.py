@@ -32,23 +32,32 @@ class Move:
 class ScalarLog:
     """A run: its moves in order, and what turns them into a core.
 
-    `steps` is the planned length, on which the learning rate depends; a stopped run has fewer moves.
+    `steps` is the planned length, on which the learning rate depends; a stopped run has fewer moves. `decay`
+    is the weight decay of `Core`.
     """
 
     seed: int
     steps: int
     learning_rate: float
     moves: tuple[Move, ...]
+    decay: float = 0.0
 
 
 class Core:
-    """C and its Adam state (Kingma & Ba 2015), both float32 [rows, columns], starting at zero."""
+    """C and its Adam state (Kingma & Ba 2015), both float32 [rows, columns], starting at zero.
 
-    def __init__(self, shape: tuple[int, int], *, seed: int, steps: int, learning_rate: float) -> None:
+    Each step first shrinks C by learning rate × `decay` (decoupled weight decay, Loshchilov & Hutter 2019,
+    arXiv 1711.05101). Estimates are mostly noise, under which C would wander ever further from the base.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], *, seed: int, steps: int, learning_rate: float, decay: float = 0.0
+    ) -> None:
         self.value = np.zeros(shape, dtype=np.float32)
         self._mean = np.zeros(shape, dtype=np.float32)
         self._square = np.zeros(shape, dtype=np.float32)
-        self._seed, self._steps, self._learning_rate = seed, steps, learning_rate
+        self._seed, self._steps = seed, steps
+        self._learning_rate, self._decay = learning_rate, decay
         self._done = 0
         # β^t as running products: a power function may round differently from one libm to the next.
         self._mean_decay = self._square_decay = 1.0
@@ -70,6 +79,7 @@ class Core:
         self._square_decay *= BETA_SQUARE
         mean = self._mean / np.float32(1.0 - self._mean_decay)
         square = self._square / np.float32(1.0 - self._square_decay)
+        self.value *= np.float32(1.0 - self._rate() * self._decay)
         rate = np.float32(self._rate())
         self.value -= rate * (mean / (np.sqrt(square) + np.float32(ADAM_EPSILON)))
         self._done += 1
@@ -84,7 +94,7 @@ def replay(log: ScalarLog, shape: tuple[int, int]) -> np.ndarray:
     """The core of a run from its log, bit for bit. Raises TuningError."""
     if len(log.moves) > log.steps:
         raise TuningError("the log of a run holds more moves than its planned steps")
-    core = Core(shape, seed=log.seed, steps=log.steps, learning_rate=log.learning_rate)
+    core = Core(shape, seed=log.seed, steps=log.steps, learning_rate=log.learning_rate, decay=log.decay)
     for move in log.moves:
         if not len(move.indices) == len(move.scalars) > 0:
             raise TuningError("each move of a log needs one scalar per direction, and at least one")

@@ -4,10 +4,10 @@ Rebuilding an adapter from it takes no model, no examples and no evaluation, and
 
 Layout, everything little-endian: the 8 bytes `ZOLOG` 00 00 01; the length of a JSON header as uint32; the
 header (architecture, alpha, the adapter's metadata, and of each window the tensors, seed, planned steps,
-learning rate, and the counts that follow); then, compressed with zlib, for each window U of each of its
-parts, float32 [width, r], V float32 [inputs, k], the number of directions of each move uint16, for each move
-one bit (low bit first) that is 1 when its directions are not simply the first ones, the indices of such moves
-uint16, all scalars float32; at last the SHA-256 of everything before it.
+learning rate, weight decay, and the counts that follow); then, compressed with zlib, for each window U of
+each of its parts, float32 [width, r], V float32 [inputs, k], the number of directions of each move uint16,
+for each move one bit (low bit first) that is 1 when its directions are not simply the first ones, the indices
+of such moves uint16, all scalars float32; at last the SHA-256 of everything before it.
 """
 
 from __future__ import annotations
@@ -134,6 +134,7 @@ def _described(window: WindowLog) -> dict[str, Any]:
         "seed": log.seed,
         "steps": log.steps,
         "learning_rate": log.learning_rate,
+        "decay": log.decay,
         "moves": len(log.moves),
     }
 
@@ -181,5 +182,11 @@ def _unpacked(header: Mapping[str, Any], rest: _Reader) -> WindowLog:
         Move(next(named) if is_chosen else np.arange(count, dtype=np.uint16), each)
         for is_chosen, count, each in zip(chosen, counts, scalars, strict=False)
     )
-    log = ScalarLog(int(header["seed"]), int(header["steps"]), float(header["learning_rate"]), moves)
+    log = ScalarLog(
+        int(header["seed"]),
+        int(header["steps"]),
+        float(header["learning_rate"]),
+        moves,
+        float(header["decay"]),
+    )
     return WindowLog(parts, v, log)

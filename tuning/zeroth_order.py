@@ -37,24 +37,26 @@ class ZerothOrder:
     `window` says what is trained: "down", rank² numbers in the last down projection, or "gated", the keys of
     `neurons` neurons of the last layer, 2 · neurons · rank numbers in its gate and up projections.
     `estimator`, `candidates` and `wanted_cosine` are explained in `tuning.estimator`; `by_spread` spends
-    forwards on the examples whose losses vary most.
+    forwards on the examples whose losses vary most, and `decay` is the weight decay that holds the core back where
+    only noise moves it (docs/log.md has what each is worth).
     """
 
     window: Literal["down", "gated"] = "down"
     rank: int = 64
     neurons: int = 128
     directions: int = 32
-    steps: int = 2500
+    steps: int = 1600
     estimator: DifferenceName = "standardised"
     candidates: int = 1
     wanted_cosine: float = 0.0
-    by_spread: bool = False
+    by_spread: bool = True
     subspace: Subspace = "regression"
     whiten: float | None = 0.03
     fact_positions: int = 48
     unknown_positions: int = 32
     general_positions: int = 64
     learning_rate: float = 0.005
+    decay: float = 0.5
     perturbation: float = 0.05
     spill_weight: float = 3.0
     refresh_steps: int = 500
@@ -94,7 +96,13 @@ def tune(
     for data that does not fit the model.
     """
     window, parts, v = _window(features, weights, config)
-    core = Core(window.shape, seed=seed, steps=config.steps, learning_rate=config.learning_rate)
+    core = Core(
+        window.shape,
+        seed=seed,
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        decay=config.decay,
+    )
     minibatches = _minibatches(features, config, np.random.Generator(np.random.Philox(seed)))
     estimate = config.make_estimator()
     importance = features.position_weights()
@@ -114,7 +122,7 @@ def tune(
         if (step + 1) % config.report_steps == 0 or step + 1 == config.steps:
             history.append(TuningStep(step + 1, config.steps, objective.loss, objective.spill))
             yield history[-1]
-    log = WindowLog(parts, v, ScalarLog(seed, config.steps, config.learning_rate, tuple(moves)))
+    log = WindowLog(parts, v, ScalarLog(seed, config.steps, config.learning_rate, tuple(moves), config.decay))
     # llama.cpp multiplies by alpha / rank, rank being the rows of A.
     yield Tuned(
         lora(parts, v, core.value),

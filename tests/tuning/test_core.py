@@ -79,6 +79,17 @@ def test_a_core_moves_against_the_direction_that_raised_the_loss() -> None:
     assert np.array_equal(np.sign(core.value), -direction)
 
 
+def test_decay_shrinks_what_no_loss_holds_up() -> None:
+    core = Core((4, 4), seed=0, steps=10, learning_rate=0.1, decay=2.0)
+    core.value[:] = 1.0
+    core.move(np.zeros(2, dtype=np.float32), core.draw(range(2)))
+    # The first step of the warm-up has an eighth of the learning rate.
+    assert np.allclose(core.value, 1.0 - 0.1 / 8 * 2.0)
+    log = golden_log()
+    held = replay(ScalarLog(log.seed, log.steps, log.learning_rate, log.moves, decay=1.0), (24, 24))
+    assert np.linalg.norm(held) < np.linalg.norm(replay(log, (24, 24)))
+
+
 def test_the_product_agrees_with_the_librarys() -> None:
     u, core = golden_u(), replay(golden_log(), (24, 24))
     assert np.allclose(product(u, core), u @ core, atol=1e-4)

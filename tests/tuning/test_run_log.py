@@ -28,7 +28,7 @@ def log() -> RunLog:
         WindowLog(
             {"blk.1.ffn_gate.weight": golden_u()[:, :5], "blk.1.ffn_up.weight": golden_u()[:, 5:]},
             golden_u()[5:],
-            ScalarLog(2**63, 9, 0.1, ()),
+            ScalarLog(2**63, 9, 0.1, (), 0.5),
         ),
     )
     return RunLog(windows, "llama", 24.0, {"version": "v0007", "method": "zeroth-order"})
@@ -44,7 +44,7 @@ def test_a_log_is_read_back_as_it_was_written(log: RunLog, tmp_path: Path) -> No
         for name, u in one.parts.items():
             assert np.array_equal(u, two.parts[name])
         assert np.array_equal(one.v, two.v)
-        assert one.scalars.seed == two.scalars.seed
+        assert (one.scalars.seed, one.scalars.decay) == (two.scalars.seed, two.scalars.decay)
         for move, other in zip(one.scalars.moves, two.scalars.moves, strict=True):
             assert move.indices.tolist() == other.indices.tolist()
             assert move.scalars.tobytes() == other.scalars.tobytes()
