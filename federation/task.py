@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from federation.keys import KEY_BYTES, SIGNATURE_BYTES, Signer, verified
 from federation.refusal import FederationError, Reason, Refused
@@ -25,7 +25,7 @@ MOST_DIRECTIONS = 4096
 SubspaceKind = Literal["seed", "content"]
 SamplingKind = Literal["plain", "discriminative"]
 OptimiserKind = Literal["adam", "sgd"]
-RuleKind = Literal["mean", "median", "trimmed-mean", "krum", "multi-krum"]
+RuleKind = Literal["mean", "median", "trimmed-mean", "krum", "multi-krum", "aligned-mean"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,7 @@ def _check(task: Task) -> None:
         ("subspace", window.subspace.kind, ("seed", "content")),
         ("sampling", task.sampling.kind, ("plain", "discriminative")),
         ("optimiser", optimiser.kind, ("adam", "sgd")),
-        ("rule", task.rule.kind, ("mean", "median", "trimmed-mean", "krum", "multi-krum")),
+        ("rule", task.rule.kind, get_args(RuleKind)),
         ("secure_aggregation", privacy.secure_aggregation, (True, False)),
     )
     for name, choice, known in choices:
