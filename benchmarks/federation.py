@@ -35,7 +35,7 @@ from tuning.weights import Weights
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
 QUICK = Plan(devices=20, held_out=8, public=8, pairs=6)
 FULL = Plan(devices=300, held_out=60, public=30, pairs=10)
-RULES: tuple[RuleKind, ...] = ("mean", "median", "trimmed-mean", "krum", "multi-krum", "aligned-mean")
+RULES: tuple[RuleKind, ...] = ("mean", "median", "trimmed-mean", "krum", "multi-krum")
 PARTS = ("methods", "robustness", "scale")
 
 

@@ -98,8 +98,9 @@ def _robustness(rows: Sequence[Sequence[Any]]) -> str:
         lines.append((attack, f"{share:.0%}", *shown, "yes" if refused else "no"))
     note = (
         f"Gain as a share of the clean mean's ({clean:.3f}). All devices answer every round. Reports longer\n"
-        "than z-scores can be are refused before any rule sees them; other attacks have the honest length. One\n"
-        "run per cell, with directions of its own (the rule is part of the task): differences of 0.1 are chance."
+        "than z-scores can be are refused before any rule sees them; other attacks have the honest length.\n"
+        "One run per cell, with directions of its own (the rule is part of the task): differences of 0.1 are\n"
+        "chance."
     )
     return note + "\n\n" + table(("attack", "attackers", *rules, "refused"), lines)
 

@@ -47,17 +47,6 @@ def krum(rows: np.ndarray, attackers: float, kept: int = 1) -> np.ndarray:
     return mean(rows[best])
 
 
-def aligned_mean(rows: np.ndarray, attackers: float) -> np.ndarray:
-    """Mean of the rows that point most along the coordinate-wise median, without the ⌊attackers · G⌋ others.
-
-    All devices measure along the same directions, so honest rows agree in sign with the median of all
-    (the idea of FLTrust, arXiv 2012.13995, with the median in place of a server's own data).
-    """
-    kept = len(rows) - math.floor(attackers * len(rows))
-    along = (rows * median(rows)).sum(axis=1)
-    return mean(rows[np.argsort(-along, kind="stable")[:kept]])
-
-
 def combine(rows: np.ndarray, rule: Rule) -> np.ndarray:
     """The rows by a task's rule; fewer than three leave nothing to vote on and are averaged."""
     if rule.kind == "mean" or len(rows) < 3:
@@ -68,8 +57,6 @@ def combine(rows: np.ndarray, rule: Rule) -> np.ndarray:
         return trimmed_mean(rows, rule.attackers)
     if rule.kind == "krum":
         return krum(rows, rule.attackers)
-    if rule.kind == "aligned-mean":
-        return aligned_mean(rows, rule.attackers)
     honest = len(rows) - math.floor(rule.attackers * len(rows))
     return krum(rows, rule.attackers, kept=max(1, honest))
 

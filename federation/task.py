@@ -25,7 +25,7 @@ MOST_DIRECTIONS = 4096
 SubspaceKind = Literal["seed", "content"]
 SamplingKind = Literal["plain", "discriminative"]
 OptimiserKind = Literal["adam", "sgd"]
-RuleKind = Literal["mean", "median", "trimmed-mean", "krum", "multi-krum", "aligned-mean"]
+RuleKind = Literal["mean", "median", "trimmed-mean", "krum", "multi-krum"]
 
 
 @dataclass(frozen=True, slots=True)
