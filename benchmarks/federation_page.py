@@ -99,7 +99,7 @@ def _robustness(rows: Sequence[Sequence[Any]]) -> str:
     note = (
         f"Gain as a share of the clean mean's ({clean:.3f}). All devices answer every round. Reports longer\n"
         "than z-scores can be are refused before any rule sees them; other attacks have the honest length.\n"
-        "One run per cell, with directions of its own (the rule is part of the task): differences of 0.1 are\n"
+        "One run per cell, its directions its own (the rule is part of the task): differences of 0.1 are\n"
         "chance."
     )
     return note + "\n\n" + table(("attack", "attackers", *rules, "refused"), lines)
