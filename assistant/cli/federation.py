@@ -17,6 +17,7 @@ from assistant.paths import Paths, default_paths
 
 if TYPE_CHECKING:
     from assistant.settings import Settings
+    from federation.consent import Verdict
     from federation.task import Task
 
 MODES = ("ask", "automatic", "pause", "resume", "off")
@@ -188,12 +189,17 @@ def run(
             engine.load()
             uses, _ = uses_in_force(store, paths, model_sha256(engine.model_path, paths))
             engine.set_adapters(uses)
+            kind: type[TakingPart] | type[PeerPart]
             kind = TakingPart if member.shared_folder is None else PeerPart
-            part = kind(
-                member, store, engine, settings, paths, shareable=shareable(store, member),
-                ask=lambda report, verdict: _ask(report, part.task, part.epsilon_after()),
-                on_event=lambda what, why: say(f"{what}{': ' + why if why else ''}"),
-            )  # fmt: skip
+
+            def ask(report: bytes, verdict: Verdict) -> bool:
+                return _ask(report, part.task, part.epsilon_after())
+
+            def tell(what: str, why: str) -> None:
+                say(f"{what}{': ' + why if why else ''}")
+
+            allowed = shareable(store, member)
+            part = kind(member, store, engine, settings, paths, shareable=allowed, ask=ask, on_event=tell)
             stop = threading.Event()
             with interrupt_sets(stop):
                 part.start()

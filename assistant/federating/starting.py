@@ -17,7 +17,7 @@ Part = TakingPart | PeerPart
 def start_taking_part(paths: Paths, settings: Settings, store: Store, engine: Engine) -> Part:
     """Begin in the background. Raises UsageError, FederationError and Refused."""
     member, pending = membership(paths), Pending()
-    kind = TakingPart if member.shared_folder is None else PeerPart
+    kind: type[TakingPart] | type[PeerPart] = TakingPart if member.shared_folder is None else PeerPart
     part = kind(
         member,
         store,

@@ -102,15 +102,16 @@ class TakingPart:
         """Take part until `close`; returns why it ended. Never raises: a chat must not suffer."""
         fleet: FleetApi | None = None
         try:
-            from federation.flower.envelope import ROUND
-            from federation.flower.flower_api import FleetApi
+            from federation.flower import envelope, flower_api
 
             if self.log.next_round:
                 self._advance()
-            fleet = FleetApi(self._member.address, self._member.authority, load_key(self._member.node_key))
+            fleet = flower_api.FleetApi(
+                self._member.address, self._member.authority, load_key(self._member.node_key)
+            )
             node = Node(
                 fleet,  # type: ignore[arg-type]  # its messages are of a narrower kind
-                {ROUND: self.participant.handle},
+                {envelope.ROUND: self.participant.handle},
                 self.gate,
                 self._member.remembered(),
                 pace=self._pace,
