@@ -12,7 +12,7 @@ __all__ = ["machine", "render"]
 ABOUT = """# Federation: results
 
 Made by `python benchmarks/federation.py` on {date}, {machine}. A simulation on cached activations of the
-embedded model; the machine was shared, so compare seconds with each other only.
+embedded model, one seed; the machine was shared, so compare seconds with each other only.
 
 All methods but FedAvg-LoRA train the same 32 × 32 numbers in the last down projection, between public
 directions taken from other users' pairs. Gain: fall of the loss (nats per token, whole vocabulary) on users
