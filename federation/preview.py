@@ -105,7 +105,7 @@ def _meaning(report: Report, task: Task) -> tuple[str, ...]:
 def _inference(report: Report, task: Task, epsilon_after: float) -> tuple[str, ...]:
     epsilon = epsilon_after if task.privacy.noise_multiplier > 0.0 else math.inf
     row = _nearest(measured(), secure=report.encoding is Encoding.MASKED, epsilon=epsilon)
-    lines = ["Nobody can read your texts out of these numbers, but guesses can be tested."]
+    lines = ["We know of no way to read a text out of these numbers, but guesses can be tested."]
     if row is None:
         lines.append("Somebody who already holds one of your texts may well confirm that it is yours.")
     else:
