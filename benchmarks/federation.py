@@ -76,9 +76,11 @@ def main() -> None:
                 print(f"  {outcome.method}: gain {outcome.gain:.3f} (rate {outcome.rate})", flush=True)
                 save("methods", rows)
         if "robustness" in arguments.parts:
-            rows = []
+            # Rows of an earlier run stay when only some rules are asked for.
+            earlier = results[corpus].get("robustness", [])
+            rows = [row for row in earlier if row[1] not in arguments.rules]
             shares = (0.3,) if quick else (0.1, 0.2, 0.3, 0.4)
-            for row in robustness(lab, max(40, rounds // 3), 0.01, shares, RULES):
+            for row in robustness(lab, max(40, rounds // 3), 0.01, shares, tuple(arguments.rules)):
                 rows.append(row)
                 print("  ", *row, flush=True)
                 save("robustness", rows)
@@ -100,6 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--corpora", nargs="+", default=["self-dialogue", "dolly"])
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--methods", nargs="+", default=[], help="only these rows of the table")
+    parser.add_argument("--rules", nargs="+", default=list(RULES), choices=RULES)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--model", default="", help="GGUF file (default: the embedded model)")
     parser.add_argument("--threads", type=int, default=2)

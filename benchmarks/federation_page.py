@@ -16,9 +16,9 @@ embedded model; the machine was shared, so compare seconds with each other only.
 
 All methods but FedAvg-LoRA train the same 32 × 32 numbers in the last down projection, between public
 directions taken from other users' pairs. Gain: fall of the loss (nats per token, whole vocabulary) on users
-that no device belongs to. Learning rate (the best of two or three) and the moment to stop are chosen for every
-method on the public users. Bytes are per asked device and round; ours are whole messages with envelope and
-signature, the others bare payload."""
+that no device belongs to. Learning rate (the best of two or three) and the moment to stop ("round") are
+chosen for every method on the public users. Bytes are per asked device and round; ours are whole messages
+with envelope and signature, the others bare payload."""
 
 
 def render(results: dict[str, Any]) -> str:
@@ -75,7 +75,7 @@ def _methods(rows: Sequence[dict[str, Any]]) -> str:
             "method",
             "gain",
             "of FedAvg on the core",
-            "rounds",
+            "round",
             "rounds to FedKSeed's gain",
             "bytes up",
             "bytes down",
@@ -97,8 +97,10 @@ def _robustness(rows: Sequence[Sequence[Any]]) -> str:
         shown = [f"{cells[rule]:.2f}" if rule in cells else "–" for rule in rules]
         lines.append((attack, f"{share:.0%}", *shown, "yes" if refused else "no"))
     note = (
-        f"Gain as a share of the clean mean's ({clean:.3f}). All devices answer every round. Reports longer "
-        "than z-scores can be are refused before any rule sees them; other attacks have the honest length."
+        f"Gain as a share of the clean mean's ({clean:.3f}). All devices answer every round. Reports longer\n"
+        "than z-scores can be are refused before any rule sees them; other attacks have the honest length.\n"
+        "One run per cell, its directions its own (the rule is part of the task): differences of 0.1 are\n"
+        "chance."
     )
     return note + "\n\n" + table(("attack", "attackers", *rules, "refused"), lines)
 

@@ -40,16 +40,16 @@ class Entry:
 
 # The costliest comes last, so that a run that is cut short has the others.
 METHODS = (
-    Entry("ours", ours, (0.003, 0.006, 0.012)),
-    Entry("FedAvg on the core", fed_avg, (0.003, 0.01, 0.03)),
-    Entry("FedKSeed", fed_kseed, (0.00003, 0.0001, 0.0003)),
+    Entry("ours", ours, (0.0015, 0.003, 0.006)),
+    Entry("FedAvg on the core", fed_avg, (0.001, 0.003, 0.01)),
+    Entry("FedKSeed", fed_kseed, (0.0003, 0.001)),
     Entry("DeComFL", decomfl, (0.003, 0.01, 0.03)),
     Entry("FedZO", fed_zo, (0.001, 0.003, 0.01)),
     Entry("FwdLLM-style", fwdllm, (0.001, 0.003, 0.01)),
     Entry("Meerkat", meerkat, (0.001, 0.003, 0.01)),
     Entry("FedBPT-style", fed_bpt, (0.003, 0.01, 0.03)),
-    Entry("ours, discriminative", ours_discriminative, (0.003, 0.006, 0.012)),
-    Entry("ours, data-aware", ours_data_aware, (0.003, 0.006, 0.012)),
+    Entry("ours, discriminative", ours_discriminative, (0.0015, 0.003)),
+    Entry("ours, data-aware", ours_data_aware, (0.0015, 0.003)),
     Entry("centralised backprop", centralised, (0.0003, 0.001)),
     Entry("FedAvg-LoRA", fed_avg_lora, (0.01, 0.1)),
 )

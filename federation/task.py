@@ -12,7 +12,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from federation.keys import KEY_BYTES, SIGNATURE_BYTES, Signer, verified
 from federation.refusal import FederationError, Reason, Refused
@@ -313,7 +313,7 @@ def _check(task: Task) -> None:
         ("subspace", window.subspace.kind, ("seed", "content")),
         ("sampling", task.sampling.kind, ("plain", "discriminative")),
         ("optimiser", optimiser.kind, ("adam", "sgd")),
-        ("rule", task.rule.kind, ("mean", "median", "trimmed-mean", "krum", "multi-krum")),
+        ("rule", task.rule.kind, get_args(RuleKind)),
         ("secure_aggregation", privacy.secure_aggregation, (True, False)),
     )
     for name, choice, known in choices:
