@@ -22,7 +22,7 @@ UNKNOWN_ANSWER = "I don't know that yet."
 
 # Wordings by rule on top of the stored ones. They cost one forward pass each, and they keep the near misses,
 # which are asked in the same forms, from teaching that a form means "I don't know".
-EXTRA_WORDINGS = 4
+EXTRA_WORDINGS = 10
 NEAR_MISSES_PER_FACT = 14
 PERSONAL_QUESTIONS = 12
 # Every sixth general prompt is kept for the gate and never trained on.

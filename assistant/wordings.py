@@ -19,7 +19,8 @@ from assistant.store.records import NewWording, Pair, Wording
 from synthesis.rephrase import rephrase
 
 HELD_OUT = 2
-# Tries of the model per question; the rules fill up what it does not deliver (see docs/log.md for the rates).
+# Tries of the model per fact, shared by its given wordings; the rules fill up what it does not deliver (see
+# docs/log.md for the rates).
 MODEL_TRIES = 4
 
 
@@ -79,7 +80,7 @@ class Wordings:
             generate=self._generate,
             embed=self._embed,
             count=wanted + held_out,
-            budget=MODEL_TRIES,
+            budget=-(-MODEL_TRIES // of),
             seed=self._settings.seed + pair.id,
             given=given,
         )

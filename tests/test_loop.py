@@ -101,7 +101,7 @@ def test_facts_are_learned_in_the_weights_and_not_answered_from_anywhere_else(
 # The bar for this model, kept as it was set; docs/log.md has what was measured and what was tried.
 # Not strict, because the last bits of floating point, and with them answers, differ between processors.
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
+@pytest.mark.xfail(reason="reached without margin: 9 and 10 in docs/log.md", strict=False)
 def test_target_nine_of_twelve_recalled_or_ten_with_three_wordings(
     taught: Taught, request: pytest.FixtureRequest
 ) -> None:
@@ -116,7 +116,7 @@ def test_target_at_most_three_unknown_questions_get_a_taught_fact(taught: Taught
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.xfail(reason="not reached reliably yet; measured in docs/log.md", strict=False)
+@pytest.mark.xfail(reason="without margin: 34 and 31 in docs/log.md", strict=False)
 def test_target_thirty_two_of_forty_general_prompts_start_as_before(taught: Taught) -> None:
     assert taught.verdict.first_word_kept >= 32, str(taught.verdict)
     assert taught.state == "active"

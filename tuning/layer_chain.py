@@ -36,9 +36,9 @@ class LayerChain(StepSettings):
 
     @staticmethod
     def for_facts(sequences: int) -> LayerChain:
-        """Steps so that each of these fact sequences is seen about 19 times, within bounds."""
+        """Steps so that each of these fact sequences is seen about 16 times, within bounds."""
         config = LayerChain()
-        return replace(config, steps=min(800, max(120, round(18.7 * sequences / config.facts_per_step))))
+        return replace(config, steps=min(800, max(120, round(16 * sequences / config.facts_per_step))))
 
 
 @dataclass(frozen=True, slots=True)

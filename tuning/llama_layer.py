@@ -18,6 +18,8 @@ from torch.nn import functional
 from tuning.architectures import MATRICES, Geometry
 from tuning.weights import Weights
 
+ROWS_AT_ONCE = 64
+
 
 class Packing:
     """Sequences of different length laid end to end, [tokens, ...], and padded, [N, longest, ...]."""
@@ -56,6 +58,15 @@ def product_dtype(device: torch.device | str = "cpu") -> torch.dtype:
 
 def rms_norm(x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
     return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + epsilon) * weight
+
+
+def _product(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """x [n, in] times weight [out, in] transposed, in the weight's number format, as float32 [n, out]."""
+    if weight.dtype == torch.float32:
+        return x @ weight.T
+    # A kernel is compiled and kept for every n (300 MB in a run), so only a few different n are let through.
+    missing = -len(x) % ROWS_AT_ONCE
+    return (functional.pad(x.to(weight.dtype), (0, 0, 0, missing)) @ weight.T)[: len(x)].float()
 
 
 class Layer:
@@ -135,8 +146,7 @@ class Layer:
             self.b[name].copy_(torch.from_numpy(b))
 
     def _linear(self, name: str, x: torch.Tensor, adapted: bool) -> torch.Tensor:
-        weight, bias = self._weight[name], self._bias[name]
-        y = (x.to(weight.dtype) @ weight.T).float()
+        y, bias = _product(x, self._weight[name]), self._bias[name]
         y = y if bias is None else y + bias
         return y + (x @ self.a[name].T) @ self.b[name].T * self._scale if adapted else y
 
