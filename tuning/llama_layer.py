@@ -146,8 +146,7 @@ class Layer:
             self.b[name].copy_(torch.from_numpy(b))
 
     def _linear(self, name: str, x: torch.Tensor, adapted: bool) -> torch.Tensor:
-        bias = self._bias[name]
-        y = _product(x, self._weight[name])
+        y, bias = _product(x, self._weight[name]), self._bias[name]
         y = y if bias is None else y + bias
         return y + (x @ self.a[name].T) @ self.b[name].T * self._scale if adapted else y
 
