@@ -37,8 +37,8 @@ class ZerothOrder:
     `window` says what is trained: "down", rank² numbers in the last down projection, or "gated", the keys of
     `neurons` neurons of the last layer, 2 · neurons · rank numbers in its gate and up projections.
     `estimator`, `candidates` and `wanted_cosine` are explained in `tuning.estimator`; `by_spread` spends
-    forwards on the examples whose losses vary most, and `decay` is the weight decay that holds the core back where
-    only noise moves it (docs/log.md has what each is worth).
+    forwards on the examples whose losses vary most, and `decay` is the weight decay that holds the core back
+    where only noise moves it.
     """
 
     window: Literal["down", "gated"] = "down"
