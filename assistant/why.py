@@ -22,7 +22,9 @@ from assistant.recall import MeasuringEngine, mean_loss
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from threading import Event
 
+    from assistant.engine.types import AdapterUse, Reply, Sampling
     from assistant.settings import Settings
     from assistant.store import Pair, Store, Turn
 
@@ -40,7 +42,19 @@ class WhyEngine(ComparingEngine, MeasuringEngine, Protocol):
     def model_path(self) -> Path: ...
     @property
     def model_name(self) -> str: ...
+    @property
+    def context_tokens(self) -> int: ...
     def context_used(self, messages: Sequence[Message]) -> int: ...
+    def chat(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        on_piece: Callable[[str], None] | None = None,
+        cancel: Event | None = None,
+        adapters: bool | Sequence[AdapterUse] = True,
+        prefix: str = "",
+    ) -> Reply: ...
 
 
 @dataclass(frozen=True, slots=True)

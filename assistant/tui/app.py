@@ -194,6 +194,7 @@ class AssistantApp(App[None]):
     def action_keys(self) -> None:
         from assistant.tui.behind_screen import BehindScreen
         from assistant.tui.compare_screen import CompareScreen
+        from assistant.tui.first_run import FirstRunScreen
         from assistant.tui.forget_screen import ForgetScreen
         from assistant.tui.help_screen import HelpScreen
         from assistant.tui.learn_screen import LearnScreen
@@ -231,6 +232,7 @@ class AssistantApp(App[None]):
             ("Models (from all commands)", ModelsScreen.BINDINGS),
             ("Settings (from all commands)", SettingsScreen.BINDINGS),
             ("A setting's value", ValueDialog.BINDINGS),
+            ("First steps (assistant setup)", FirstRunScreen.BINDINGS),
             ("This page", HelpScreen.BINDINGS),
             ("Anywhere", self.BINDINGS),
             ("Editing a text", PromptInput.EDITING_BINDINGS),
