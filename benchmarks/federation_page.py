@@ -18,7 +18,10 @@ All methods but FedAvg-LoRA train the same 32 × 32 numbers in the last down pro
 directions taken from other users' pairs. Gain: fall of the loss (nats per token, whole vocabulary) on users
 that no device belongs to. Learning rate (the best of two or three) and the moment to stop ("round") are
 chosen for every method on the public users. Bytes are per asked device and round; ours are whole messages
-with envelope and signature, the others bare payload."""
+with envelope and signature, the others bare payload.
+
+A lead, not a settled result: one seed and few held-out users. The public users also give the subspace its
+directions; grids of rates differ in size per method and were widened where the best rate stood at their edge."""
 
 
 def render(results: dict[str, Any]) -> str:

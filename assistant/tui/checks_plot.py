@@ -26,13 +26,13 @@ class ChecksPlot(PlotextPlot):
         self.plt.title("loss on held-out wordings, nats per token: before and after")
         if checked:
             # The library's own types call the argument "label", the library calls it "labels".
-            self.plt.multiple_bar(  # type: ignore[call-arg]
+            self.plt.multiple_bar(
                 [version.id for version in checked],
                 [
                     [float(version.report["held_out_before"]) for version in checked],
                     [float(version.report["held_out_after"]) for version in checked],
                 ],
-                labels=["before", "after"],  # type: ignore[call-arg]
+                labels=["before", "after"],
             )
         self.refresh()
         return bool(checked)
