@@ -13,6 +13,7 @@ from benchmarks.federation_lab import Lab, Setting
 from benchmarks.federation_runs import METHODS, Entry, measured, robustness, scale
 from tests.tuning.conftest import make_features as make_features
 from tests.tuning.conftest import tiny as tiny
+from tests.tuning.conftest import tiny_path as tiny_path
 from tuning.answer_features import AnswerFeatures
 from tuning.weights import Weights
 
