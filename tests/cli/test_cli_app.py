@@ -88,28 +88,32 @@ def test_wrong_arguments_exit_with_2(run: Run, arguments: list[str]) -> None:
     ("arguments", "terminal", "expected"),
     [
         ([], True, "tui"),
+        (["--private"], True, "tui"),
         (["--plain"], True, "plain"),
+        (["--plain", "--private"], True, "plain"),
         ([], False, "plain"),
     ],
 )
 def test_without_a_command_the_chat_opens_on_the_screen_or_line_by_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], terminal: bool, expected: str
 ) -> None:
-    calls: list[tuple[str, Path | None]] = []
+    calls: list[tuple[str, Path | None, bool]] = []
 
-    def screen(paths: Paths, settings: Settings, model: Path | None) -> int:
-        calls.append(("tui", model))
+    def screen(paths: Paths, settings: Settings, model: Path | None, *, private: bool) -> int:
+        calls.append(("tui", model, private))
         return 4
 
-    def lines(paths: Paths, settings: Settings, stdin: TextIO, stdout: TextIO, model: Path | None) -> None:
-        calls.append(("plain", model))
+    def lines(
+        paths: Paths, settings: Settings, stdin: TextIO, stdout: TextIO, model: Path | None, *, private: bool
+    ) -> None:
+        calls.append(("plain", model, private))
 
     monkeypatch.setattr("assistant.tui.run", screen)
     monkeypatch.setattr("assistant.plain.run", lines)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: terminal)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     assert run(*arguments, "--model", "some.gguf")[0] == (4 if expected == "tui" else 0)
-    assert calls == [(expected, Path("some.gguf"))]
+    assert calls == [(expected, Path("some.gguf"), "--private" in arguments)]
 
 
 def test_a_reader_that_leaves_early_is_no_problem(chat_id: int) -> None:
