@@ -21,7 +21,7 @@ chosen for every method on the public users. Bytes are per asked device and roun
 with envelope and signature, the others bare payload.
 
 A lead, not a settled result: one seed and few held-out users. The public users also give the subspace its
-directions; grids of rates differ in size per method and were widened where the best rate stood at their edge."""
+directions; grids of rates differ in size per method, widened where the best rate stood at an edge."""
 
 
 def render(results: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from textual_plotext import PlotextPlot
 
@@ -26,7 +27,8 @@ class ChecksPlot(PlotextPlot):
         self.plt.title("loss on held-out wordings, nats per token: before and after")
         if checked:
             # The library's own types call the argument "label", the library calls it "labels".
-            self.plt.multiple_bar(
+            plot: Any = self.plt
+            plot.multiple_bar(
                 [version.id for version in checked],
                 [
                     [float(version.report["held_out_before"]) for version in checked],
