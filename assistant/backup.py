@@ -15,6 +15,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -181,7 +182,7 @@ def _unpack(file: Path, staged: Paths) -> Restored:
                 for entry in manifest.entries:
                     with archive.open(entry.path) as stream:
                         _extract(stream, staged.home / entry.path, entry)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as problem:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
             raise StoreCorrupt(f"{file} is damaged or no backup.", hint=_NO_BACKUP_HINT) from problem
     return _look(staged, manifest)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import stat
 import zipfile
 from collections.abc import Callable
@@ -237,8 +239,10 @@ def test_an_older_schema_is_brought_up_to_date(
 
     with monkeypatch.context() as patch:
         patch.setattr("assistant.store.migrations.MIGRATIONS", MIGRATIONS[:8])
-        with Store.open(paths) as store:
-            store.chats.create("Old")
+        Store.open(paths).close()
+        with contextlib.closing(sqlite3.connect(paths.database)) as database:
+            database.execute("INSERT INTO chats (title, created, updated) VALUES ('Old', '2026', '2026')")
+            database.commit()
         backup.back_up(paths, tmp_path / "old.zip")
     backup.restore(paths, tmp_path / "old.zip")
     assert titles(paths) == ["Old"]

@@ -46,7 +46,7 @@ def _mb(count: float) -> int:
 CATALOGUE: tuple[CatalogueModel, ...] = (
     CatalogueModel(
         "gemma-3-270m", "Gemma 3 270M", "ggml-org/gemma-3-270m-it-GGUF", "gemma-3-270m-it-Q8_0.gguf",
-        _mb(292), 18, 256, "Gemma", False,
+        _mb(292), 18, 256, "Gemma", True,
     ),
     CatalogueModel(
         "smollm2-360m", "SmolLM2 360M", "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF",
@@ -54,15 +54,15 @@ CATALOGUE: tuple[CatalogueModel, ...] = (
     ),
     CatalogueModel(
         "qwen2.5-0.5b", "Qwen2.5 0.5B", "Qwen/Qwen2.5-0.5B-Instruct-GGUF",
-        "qwen2.5-0.5b-instruct-q4_k_m.gguf", _mb(491), 24, 128, "Apache-2.0", False,
+        "qwen2.5-0.5b-instruct-q4_k_m.gguf", _mb(491), 24, 128, "Apache-2.0", True,
     ),
     CatalogueModel(
         "qwen3-0.6b", "Qwen3 0.6B", "Qwen/Qwen3-0.6B-GGUF", "Qwen3-0.6B-Q8_0.gguf",
-        _mb(639), 28, 1024, "Apache-2.0", False,
+        _mb(639), 28, 1024, "Apache-2.0", True,
     ),
     CatalogueModel(
         "gemma-3-1b", "Gemma 3 1B", "ggml-org/gemma-3-1b-it-GGUF", "gemma-3-1b-it-Q4_K_M.gguf",
-        _mb(806), 26, 256, "Gemma", False,
+        _mb(806), 26, 256, "Gemma", True,
     ),
     CatalogueModel(
         "llama-3.2-1b", "Llama 3.2 1B", "bartowski/Llama-3.2-1B-Instruct-GGUF",
@@ -74,11 +74,11 @@ CATALOGUE: tuple[CatalogueModel, ...] = (
     ),
     CatalogueModel(
         "qwen2.5-1.5b", "Qwen2.5 1.5B", "Qwen/Qwen2.5-1.5B-Instruct-GGUF",
-        "qwen2.5-1.5b-instruct-q4_k_m.gguf", _mb(1117), 28, 256, "Apache-2.0", False,
+        "qwen2.5-1.5b-instruct-q4_k_m.gguf", _mb(1117), 28, 256, "Apache-2.0", True,
     ),
     CatalogueModel(
         "qwen3-1.7b", "Qwen3 1.7B", "Qwen/Qwen3-1.7B-GGUF", "Qwen3-1.7B-Q8_0.gguf",
-        _mb(1834), 28, 1024, "Apache-2.0", False,
+        _mb(1834), 28, 1024, "Apache-2.0", True,
     ),
     CatalogueModel(
         "llama-3.2-3b", "Llama 3.2 3B", "bartowski/Llama-3.2-3B-Instruct-GGUF",
@@ -86,11 +86,11 @@ CATALOGUE: tuple[CatalogueModel, ...] = (
     ),
     CatalogueModel(
         "qwen2.5-3b", "Qwen2.5 3B", "Qwen/Qwen2.5-3B-Instruct-GGUF", "qwen2.5-3b-instruct-q4_k_m.gguf",
-        _mb(2105), 36, 256, "Qwen Research", False,
+        _mb(2105), 36, 256, "Qwen Research", True,
     ),
     CatalogueModel(
         "qwen3-4b", "Qwen3 4B", "Qwen/Qwen3-4B-GGUF", "Qwen3-4B-Q4_K_M.gguf",
-        _mb(2497), 36, 1024, "Apache-2.0", False,
+        _mb(2497), 36, 1024, "Apache-2.0", True,
     ),
 )  # fmt: skip
 
