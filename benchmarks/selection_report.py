@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.selection_plan import Scale
+from benchmarks.selection_plan import Scale, plan
 from benchmarks.selection_tables import (
     Row,
     ablation_table,
@@ -42,10 +42,14 @@ def _head(rows: Sequence[Row], scale: Scale, command: str) -> str:
         return "; ".join(sorted({str(row[field]) for row in rows}))
 
     minutes = sum(row["seconds"] for row in rows) / 60
+    planned = len(plan(scale)) // len(scale.seeds)
+    finished = ", ".join(
+        f"{seed} ({sum(row['seed'] == seed for row in rows)} of {planned} measurements)" for seed in scale.seeds
+    )
     return f"""# Selection and synthesis: what each contributes
 
 Made by `{command}` from {len(rows)} measurements in {minutes:.0f} minutes of computing.
-Machine: {seen("machine")}. Model: {seen("model")}. Seeds: {seen("seed")}.
+Machine: {seen("machine")}. Model: {seen("model")}. Seeds: {finished}.
 
 * **Streams**: {scale.stream} exchanges each, in an order that the seed fixes, and {scale.held_out} held-out
   ones that share no question and no dialogue with them. Only the first whole sentences of an answer are used,
