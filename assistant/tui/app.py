@@ -23,6 +23,7 @@ from assistant.tui.bindings import bound
 from assistant.tui.chat_list import ChatList
 from assistant.tui.chat_screen import ChatScreen
 from assistant.tui.dialogs import ConfirmDialog, RenameDialog
+from assistant.tui.download_job import current_job
 from assistant.tui.edit_screen import EditScreen
 from assistant.tui.learn_job import LearnJob, Run
 from assistant.tui.prompt import PromptInput
@@ -281,3 +282,7 @@ class AssistantApp(App[None]):
         if self._learn_job is not None:
             self._learn_job.cancel()
         self.exit()
+
+    def on_unmount(self) -> None:
+        if (download := current_job(self)) is not None:
+            download.cancel()

@@ -8,7 +8,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from textual.app import App
-from textual.worker import get_current_worker
 
 from assistant.errors import AssistantError, Cancelled
 
@@ -36,13 +35,10 @@ class DownloadJob:
         self._cancel.set()
 
     def run(self) -> None:
-        """For a thread worker; leaving the app ends it, too."""
-        worker = get_current_worker()
+        """For a thread worker; leaving the app cancels it."""
 
         def on_progress(done: int, total: int) -> None:
             self.done_bytes, self.total_bytes = done, total
-            if worker.is_cancelled:
-                self._cancel.set()
 
         try:
             self.outcome = self._fetch(on_progress, self._cancel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from assistant.library.speed import MachineSpeed
 from assistant.paths import Paths
 from assistant.settings import Settings, load_settings
 from assistant.tui.chat_screen import ChatScreen
+from assistant.tui.dialogs import ConfirmDialog
 from assistant.tui.first_run import FirstRunApp, is_first_run
 from assistant.tui.models_screen import ModelsScreen
 from assistant.tui.settings_screen import SettingsScreen
@@ -25,7 +26,7 @@ REMOTE = RemoteFile("ggml-org/gemma-3-270m-it-GGUF", "gemma.gguf", "c" * 40, 291
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> threading.Event:
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[threading.Event]:
     """The shelf without a network: a download goes half way, and ends by the event or by being cancelled."""
     release = threading.Event()
 
@@ -49,12 +50,14 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> threading.Event:
 
     monkeypatch.setattr(Shelf, "look_up", lambda self, name: REMOTE)
     monkeypatch.setattr(Shelf, "fetch", fetch)
-    return release
+    yield release
+    release.set()
 
 
 async def open_models(driver: Driver) -> None:
     await driver.app.run_action("models")
     await driver.until(lambda: isinstance(driver.app.screen, ModelsScreen))
+    await driver.until(lambda: driver.app.screen.query_one(DataTable).row_count > 0)
 
 
 async def test_the_picker_shows_needs_and_which_model_answers(open_app: Opener) -> None:
@@ -94,8 +97,10 @@ async def test_a_download_can_be_declined_and_stopped(open_app: Opener, hub: thr
         await driver.sees("No download is going on.")
         await driver.press("down", "enter")
         await driver.sees("Download Gemma")
-        await driver.press("n", "enter")
-        await driver.sees("Download Gemma")
+        await driver.press("n")
+        await driver.until(lambda: isinstance(driver.app.screen, ModelsScreen))
+        await driver.press("enter")
+        await driver.until(lambda: isinstance(driver.app.screen, ConfirmDialog))
         await driver.press("y")
         await driver.sees("146 MB of 291 MB")
         await driver.press("enter")
