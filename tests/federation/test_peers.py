@@ -79,7 +79,8 @@ def test_order_repetition_and_junk_change_nothing(
     assert (other.head, core(other), len(other), other.orphans) == (
         expected.head,
         core(expected),
-        len(blocks),
+        # Two members may close a round with the same reports: two files, but one block.
+        len({Block.from_bytes(block).record.hash for block in blocks}),
         0,
     )
 

@@ -116,6 +116,7 @@ def test_what_is_no_place_on_the_hub_is_refused(text: str) -> None:
         parse_place(text)
 
 
+@pytest.mark.timeout(90)
 def test_the_command_uses_the_hub_that_hf_endpoint_names(hub: Hub, home: Path) -> None:
     command = [
         sys.executable,
