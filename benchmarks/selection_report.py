@@ -43,9 +43,8 @@ def _head(rows: Sequence[Row], scale: Scale, command: str) -> str:
 
     minutes = sum(row["seconds"] for row in rows) / 60
     planned = len(plan(scale)) // len(scale.seeds)
-    finished = ", ".join(
-        f"{seed} ({sum(row['seed'] == seed for row in rows)} of {planned} measurements)" for seed in scale.seeds
-    )
+    done = {seed: sum(row["seed"] == seed for row in rows) for seed in scale.seeds}
+    finished = ", ".join(f"{seed} ({count} of {planned} measurements)" for seed, count in done.items())
     return f"""# Selection and synthesis: what each contributes
 
 Made by `{command}` from {len(rows)} measurements in {minutes:.0f} minutes of computing.
