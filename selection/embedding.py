@@ -124,7 +124,7 @@ def load_embedder(name: str = "", *, threads: int = 1) -> SentenceEmbedder:
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
     place = name or str(_bundled_folder())
-    _go_offline()
+    _keep_quiet()
     try:
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
@@ -154,10 +154,12 @@ def _bundled_folder() -> Path:
     return folder
 
 
-def _go_offline() -> None:
-    """No network, no telemetry, no chatter; must run before the Hugging Face libraries are imported."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+def _keep_quiet() -> None:
+    """No telemetry, no chatter; must run before the Hugging Face libraries are imported.
+
+    Not HF_HUB_OFFLINE: it would hold for the whole process, and the owner may want to download a model. That
+    this model comes from this machine alone is said when it is loaded.
+    """
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

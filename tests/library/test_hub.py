@@ -117,6 +117,18 @@ def test_what_is_no_place_on_the_hub_is_refused(text: str) -> None:
 
 
 @pytest.mark.timeout(90)
+def test_a_model_can_be_looked_up_after_the_embedding_model_was_loaded(hub: Hub) -> None:
+    """Also in one process: the embedding model, which is never downloaded, must not switch the hub off."""
+    code = (
+        "import sys; from selection.embedding import load_embedder; load_embedder();"
+        " from assistant.library.hub import look_up;"
+        " print(look_up('someone/tiny', 'tiny.gguf', endpoint=sys.argv[1]).size_bytes)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, hub.url], capture_output=True, text=True, timeout=80)
+    assert (done.returncode, done.stdout.strip()) == (0, str(len(MODEL))), done.stderr
+
+
+@pytest.mark.timeout(90)
 def test_the_command_uses_the_hub_that_hf_endpoint_names(hub: Hub, home: Path) -> None:
     command = [
         sys.executable,
