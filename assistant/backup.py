@@ -15,7 +15,6 @@ import shutil
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from assistant import __version__
+from assistant.archives import DAMAGED_ZIP
 from assistant.errors import AssistantError, DiskFull, StoreCorrupt, UsageError
 from assistant.paths import Paths
 from assistant.store import Store
@@ -182,7 +182,7 @@ def _unpack(file: Path, staged: Paths) -> Restored:
                 for entry in manifest.entries:
                     with archive.open(entry.path) as stream:
                         _extract(stream, staged.home / entry.path, entry)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
+        except DAMAGED_ZIP as problem:
             raise StoreCorrupt(f"{file} is damaged or no backup.", hint=_NO_BACKUP_HINT) from problem
     return _look(staged, manifest)
 

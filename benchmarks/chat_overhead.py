@@ -226,6 +226,8 @@ def measure_startup(runs: int) -> dict[str, Any]:
     """Start-up with a warm disk cache: one run that is not counted, then `runs` that are, on one home."""
     command = [sys.executable, "-c", "from assistant.cli.app import main; main()"]
     with tempfile.TemporaryDirectory() as home:
+        # A home without settings opens the first steps instead of the chat.
+        (Path(home) / "settings.toml").touch(mode=0o600)
         found = [seconds_until_typed(command, Path(home)) for _ in range(runs + 1)]
     print("ready to type after", ", ".join(f"{s:.2f} s" for s in found), file=sys.stderr)
     return {"ready_s": round(statistics.median(found[1:]), 2), "runs_s": [round(s, 2) for s in found[1:]]}

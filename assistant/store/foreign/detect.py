@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from assistant.archives import DAMAGED_ZIP
 from assistant.errors import UsageError
 from assistant.store import transfer
 from assistant.store.foreign import chatgpt, llm_logs, open_webui
@@ -78,7 +79,7 @@ def read(file: Path, kind: str) -> Iterator[Reading]:
         raise UsageError(
             f"{file} is {problem}; the chats before that were taken.", hint="Export it anew and try again."
         ) from problem
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as problem:
+    except DAMAGED_ZIP as problem:
         raise UsageError(f"{file} is a damaged archive.", hint="Download it again.") from problem
 
 
